@@ -1,0 +1,201 @@
+# make            the node (build/holdfast) and the browser's files (build/browser)
+# make run        the demo                          make test   every test, one closing line
+# make unit       the unit tests, sanitized         make unit-wasm   the same ones in WebAssembly
+# make bench      speeds, and figures against peers   make fuzz   each decoder for FUZZ_SECONDS
+# make lint       clang-tidy, no warning allowed    make clean  all but the fetched sources
+# make picture    the README's picture             make shots  every mode as a picture, in build/shots
+# What the machine lacks is installed first (tools/setup.sh).
+
+NODE_LIBS = -luv -lsqlite3 -lssl -lcrypto -lz -lm
+CORE_LIBS = -lsodium -lsecp256k1 -lcrypto
+
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j2
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- sources: everything in its folder; tests, fuzzers and benchmarks stand beside the code ----
+all_in  = $(foreach dir,$(1),$(wildcard $(dir)/*.c $(dir)/*/*.c $(dir)/*/*/*.c))
+code_in = $(filter-out %_test.c %_fuzz.c %_bench.c,$(call all_in,$(1)))
+CORE    = $(filter-out %_wasm.c,$(call code_in,core))
+CORE_WASM = $(filter-out %_native.c,$(call code_in,core))
+SIM     = $(call code_in,sim)
+NODE    = $(call code_in,node)
+GLUE    = $(call code_in,browser/wasm)
+KIT     = $(wildcard tests/kit/*.c)
+TESTS   = $(filter %_test.c,$(call all_in,core sim))
+NODE_TESTS = $(filter %_test.c,$(call all_in,node))
+FUZZERS = $(filter %_fuzz.c,$(call all_in,core sim node))
+BENCHES = $(filter %_bench.c,$(call all_in,core bench))
+SCRIPTS = build/browser/sw.js build/browser/page.js
+
+# ---- flags ----
+CC      = clang
+AR      = llvm-ar
+STRICT  = -std=c11 -Wall -Wextra -Werror
+POSIX   = -D_GNU_SOURCE
+HARDEN  = -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+NATIVE  = $(STRICT) -O2 -g -flto=thin $(HARDEN)
+LINK    = -fuse-ld=lld -flto=thin -pie -Wl,-z,relro,-z,now,--as-needed
+CHECKED = $(STRICT) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZED  = $(CHECKED) -fsanitize=fuzzer-no-link
+WASM    = --target=wasm32-wasi --sysroot=/usr -Oz
+DEPS    = build/deps
+SODIUM  = $(DEPS)/libsodium/src/libsodium
+SECP    = $(DEPS)/libsecp256k1
+# wasi-libc's headers alone; clang would go on looking in the host's.
+WASM_INC = -nostdlibinc -isystem /usr/include/wasm32-wasi
+CRYPTO_INC = -I$(SODIUM)/include -I$(SECP)/include
+
+.PHONY: all run test unit unit-wasm bench fuzz lint picture shots clean
+all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
+
+run: all
+	tools/demo.sh
+
+test: all build/unit build/unit.wasm build/.setup-npm
+	@tests/run.sh
+
+unit: build/unit
+	build/unit $(ONLY)
+
+unit-wasm: build/unit.wasm
+	node --no-warnings tests/kit/wasi.mjs $< $(ONLY)
+
+build/.setup: tools/setup.sh
+	@tools/setup.sh
+	@touch $@
+build/.setup-browser: browser/package-lock.json browser/node_modules/.package-lock.json | build/.setup
+	@touch $@
+browser/node_modules/.package-lock.json: | build/.setup
+	@tools/setup.sh browser
+build/.setup-npm: package-lock.json | build/.setup
+	@tools/setup.sh npm
+	@touch $@
+
+# ---- objects: build/<flavour>/<source>.o ----
+objects = $(patsubst %.c,build/$(1)/%.o,$(2))
+compile = @mkdir -p $(@D); echo "$(1) $<"; $(CC) -MMD -MP $(2) -c $< -o $@
+
+build/native/core/%.o: core/%.c | build/.setup
+	$(call compile,native,$(NATIVE))
+build/native/%.o: %.c | build/.setup
+	$(call compile,native,$(NATIVE) $(POSIX))
+build/checked/core/%.o: core/%.c | build/.setup
+	$(call compile,checked,$(CHECKED))
+build/checked/%.o: %.c | build/.setup
+	$(call compile,checked,$(CHECKED) $(POSIX))
+build/fuzzed/%.o: %.c | build/.setup
+	$(call compile,fuzzed,$(FUZZED))
+build/wasm/%.o: %.c | build/.setup
+	$(call compile,wasm,$(STRICT) $(WASM) $(WASM_INC) $(CRYPTO_INC))
+
+# The core as an archive: a program takes only what it uses.
+build/native/core.a: $(call objects,native,$(CORE) $(SIM))
+build/checked/core.a: $(call objects,checked,$(CORE) $(SIM))
+build/fuzzed/core.a: $(call objects,fuzzed,$(CORE) $(SIM))
+build/wasm/core.a: $(call objects,wasm,$(CORE_WASM) $(SIM))
+build/native/core.a build/checked/core.a build/fuzzed/core.a build/wasm/core.a build/wasm/libsodium.a build/wasm/libsecp256k1.a:
+	@rm -f $@; $(AR) rcs $@ $^
+
+# ---- native programs ----
+build/holdfast: $(call objects,native,$(NODE)) build/native/core.a
+	$(CC) $(LINK) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
+
+# The node's own code is linked into the unit tests once it has tests there.
+UNIT = $(KIT) $(TESTS) $(if $(NODE_TESTS),$(filter-out node/main.c,$(NODE)) $(NODE_TESTS))
+build/unit: $(call objects,checked,$(UNIT)) build/checked/core.a
+	$(CC) $(CHECKED) $^ -o $@ $(CORE_LIBS) $(if $(NODE_TESTS),$(NODE_LIBS))
+
+# ---- WebAssembly: the core, and libsodium and libsecp256k1 from the distribution's sources ----
+# Only what the core calls. 32-bit limbs, because wasm32 has no 64x64->128 bit multiplication. See
+# docs/explanation/crypto-in-wasm.md for the numbers behind these choices.
+SODIUM_PARTS = sodium/utils crypto_verify/sodium/verify crypto_hash/sha256/cp/hash_sha256_cp \
+    crypto_hash/sha512/cp/hash_sha512_cp crypto_auth/hmacsha256/auth_hmacsha256 \
+    crypto_onetimeauth/poly1305/onetimeauth_poly1305 crypto_onetimeauth/poly1305/donna/poly1305_donna \
+    crypto_stream/chacha20/stream_chacha20 crypto_stream/chacha20/ref/chacha20_ref \
+    crypto_aead/chacha20poly1305/sodium/aead_chacha20poly1305 crypto_core/ed25519/ref10/ed25519_ref10 \
+    crypto_scalarmult/curve25519/scalarmult_curve25519 crypto_scalarmult/curve25519/ref10/x25519_ref10 \
+    crypto_sign/ed25519/ref10/keypair crypto_sign/ed25519/ref10/open crypto_sign/ed25519/ref10/sign
+SODIUM_FLAGS = -w $(WASM_INC) -I$(SODIUM)/include/sodium -I$(SODIUM)/include -DCONFIGURED -DNATIVE_LITTLE_ENDIAN \
+    -DHAVE_EXPLICIT_BZERO -D_WASI_EMULATED_SIGNAL
+SECP_FLAGS = -w $(WASM_INC) -I$(SECP)/src -DUSE_FORCE_WIDEMUL_INT64 -DECMULT_WINDOW_SIZE=6 -DECMULT_GEN_PREC_BITS=2 \
+    -DUSE_EXTERNAL_DEFAULT_CALLBACKS
+
+build/wasm/sodium/%/ed25519_ref10.o: SODIUM_FLAGS += -Dge25519_scalarmult_base=ge25519_scalarmult_base_by_table
+build/wasm/sodium/%.o: | build/.setup
+	@mkdir -p $(@D); $(CC) $(WASM) $(SODIUM_FLAGS) -c $(SODIUM)/$*.c -o $@
+build/wasm/tools/wasm/sodium.o: tools/wasm/sodium.c | build/.setup
+	$(call compile,wasm,$(WASM) $(SODIUM_FLAGS))
+build/wasm/tools/wasm/secp.o: tools/wasm/secp.c | build/.setup
+	$(call compile,wasm,$(WASM) $(SECP_FLAGS))
+build/wasm/libsodium.a: $(SODIUM_PARTS:%=build/wasm/sodium/%.o) build/wasm/tools/wasm/sodium.o
+build/wasm/libsecp256k1.a: build/wasm/tools/wasm/secp.o
+WASM_LIBS = build/wasm/core.a build/wasm/libsodium.a build/wasm/libsecp256k1.a
+
+# A reactor whose only import is random bytes: what it may do, it is handed in through browser/wasm.
+build/browser/core.wasm: $(call objects,wasm,$(GLUE)) $(WASM_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(WASM) -mexec-model=reactor -Wl,--gc-sections,--strip-all,-z,stack-size=262144 $^ -o $@
+	@echo "$@: $$(wc -c <$@) bytes, $$(gzip -9c $@ | wc -c) compressed"
+# Memory is there from the start: node's WASI of this age crashes after runs in which it had to grow far.
+build/unit.wasm: $(call objects,wasm,$(KIT) $(TESTS)) $(WASM_LIBS)
+	@$(CC) $(WASM) -Wl,-z,stack-size=1048576,--initial-memory=268435456 $^ -o $@
+# Random states rendered by both, for comparison; the kit gives its random numbers.
+PAGES = tests/equal/pages.c
+build/pages: $(call objects,native,$(PAGES)) build/native/tests/kit/random.o build/native/core.a
+	@$(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
+build/pages.wasm: $(call objects,wasm,$(PAGES)) build/wasm/tests/kit/random.o $(WASM_LIBS)
+	@$(CC) $(WASM) -Wl,-z,stack-size=1048576 $^ -o $@
+
+# The worker is a classic script, the page's a module; each with what it imports.
+build/browser/sw.js: browser/src/worker.js $(wildcard browser/src/*.js) | build/.setup-browser
+	@browser/node_modules/.bin/esbuild $< --bundle --minify --format=iife --target=es2022 --log-level=warning --outfile=$@
+build/browser/page.js: browser/src/page.js $(wildcard browser/src/*.js) | build/.setup-browser
+	@browser/node_modules/.bin/esbuild $< --bundle --minify --format=esm --target=es2022 --log-level=warning --outfile=$@
+
+# ---- speeds: each *_bench.c is a program of its own ----
+build/bench/%: build/native/%_bench.o build/native/core.a
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
+build/bench/%.wasm: build/wasm/%_bench.o $(WASM_LIBS)
+	@mkdir -p $(@D); $(CC) $(WASM) $^ -o $@
+build/bench/verify build/bench/crowd: build/bench/%: build/native/bench/%.o build/native/node/site.o build/native/core.a
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS) -lz
+# The whole product against its peers (bench/package.json); BENCH_ROUNDS, BENCH_SECONDS make it shorter.
+PEERS = $(wildcard bench/peers/sveltekit/src/*.* bench/peers/sveltekit/src/*/*.* bench/peers/sveltekit/src/*/*/*.*)
+build/.setup-bench: bench/package-lock.json $(PEERS) | build/.setup-npm
+	@tools/setup.sh bench
+	@touch $@
+bench: all build/bench/verify build/bench/crowd build/.setup-bench
+bench: $(BENCHES:%_bench.c=build/bench/%) $(BENCHES:%_bench.c=build/bench/%.wasm)
+	@for b in $(BENCHES:%_bench.c=build/bench/%); do \
+	    echo "$$b, native"; $$b && echo "$$b, WebAssembly" && node --no-warnings tests/kit/wasi.mjs $$b.wasm || exit 1; done
+	@bench/run.sh
+
+# ---- fuzzing: each *_fuzz.c is a program of its own; what it finds interesting stays in build/corpus ----
+FUZZ_SECONDS = 30
+build/fuzz/%: build/fuzzed/%_fuzz.o build/fuzzed/core.a
+	@mkdir -p $(@D); $(CC) $(CHECKED) -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS)
+fuzz: $(FUZZERS:%_fuzz.c=build/fuzz/%)
+	@for f in $(FUZZERS:%_fuzz.c=%); do mkdir -p build/corpus/$$f build/crashes; echo "fuzz $$f"; \
+	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=build/crashes/ build/corpus/$$f $(wildcard fuzz/$$f) || exit 1; done
+
+# ---- lint ----
+LINTED = $(CORE) $(SIM) $(NODE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT)
+LINT_INC = -include tests/kit/lint.h
+build/lint/core/base/base.c: LINT_INC =
+lint: $(LINTED:%=build/lint/%)
+	@echo "$(words $(LINTED)) files, no warning"
+build/lint/%: % .clang-tidy | build/.setup
+	@mkdir -p $(@D); clang-tidy --quiet --warnings-as-errors='*' $< -- $(STRICT) $(POSIX) $(LINT_INC) 2>/dev/null && touch $@
+
+# ---- pictures, from real nodes and real browsers: the README's, and every mode for looking at (build/shots) ----
+picture shots: %: all build/.setup-npm
+	node tools/$@.mjs
+
+clean:
+	find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+
+-include $(shell find build -path build/deps -prune -o -name '*.d' -print 2>/dev/null)

@@ -1,0 +1,206 @@
+/* Types of the browser's modules. core.js and mode.js are for everybody; replica.js, rtc.js and store.js are what the worker and the page are made of. */
+
+export type Bytes = Uint8Array | string
+
+export interface Request {
+  method: string
+  path: string
+  query?: string
+  origin?: string
+  contentType?: string | null
+  body?: Bytes | null
+  ifNoneMatch?: string | null
+  ifMatch?: string | null
+  accept?: string | null
+  headerOrigin?: string
+  secFetchSite?: string
+  referer?: string
+  clientOp?: string | null
+  session?: Bytes
+  /** 16 bytes; without it the core draws its own. */
+  nonce?: Uint8Array
+  /** Wall clock in milliseconds; now without it. */
+  now?: number
+}
+
+export interface Answer {
+  status: number
+  /** 0, or the sequence number that must be durable before the answer may be given away. */
+  seq: number
+  headers: [name: string, value: string][]
+  body: Uint8Array
+}
+
+export type OutputKind = 'store' | 'send' | 'close' | 'changed' | 'peerUp' | 'peerKnown' | 'peerDown' | 'level' | 'introduced' | 'signal' | 'refused'
+
+export interface Output {
+  kind: OutputKind
+  seq: number
+  conn: number
+  /** 1 and up in the order of `describe().databases`; 0: none. */
+  database: number
+  last: boolean
+  cid: Uint8Array
+  bytes: Uint8Array
+  peer: string
+  reason: string
+  peers: string[]
+  protocols: string[]
+  agent: string
+}
+
+export interface Description {
+  peerId: string
+  release: string
+  databases: Record<string, string>
+  entries: Record<string, number>
+  versions: Record<string, string>
+}
+
+/** The C core in WebAssembly. Synchronous; after each call drain `next()` until it is null. */
+export class Core {
+  static load (module: WebAssembly.Module): Promise<Core>
+  static check (err: number, what: string): void
+  secrets (): Uint8Array
+  /** @throws when the app cannot be read */
+  start (options: { secrets: Uint8Array, release: string, script: string, bundle: Uint8Array, agent: string }): void
+  load (database: number, cid: Uint8Array, block: Uint8Array): boolean
+  ready (): void
+  handle (request: Request): Answer
+  /** Right after the `handle` that answered `seq`. */
+  written (seq: number): Uint8Array | null
+  open (conn: number, dialer: boolean, peer: string): boolean
+  recv (conn: number, bytes: Uint8Array): boolean
+  lost (conn: number): void
+  busy (conn: number, busy: boolean): void
+  signal (to: string, data: Bytes): boolean
+  stored (seq: number): void
+  tick (): void
+  /** On the clock of performance.now(); Infinity: no need. */
+  get deadline (): number
+  get pending (): number
+  next (): Output | null
+  describe (): Description
+}
+
+export interface ModeOptions {
+  failureThreshold: number
+  openStateTimeout: number
+  halfOpenSuccessThreshold: number
+  baseBackoffMs: number
+  maxBackoffMs: number
+  visibleBackoffMs: number
+  lateMs: number
+  probesApartMs: number
+  mergeMs: number
+}
+
+export const OPTIONS: ModeOptions
+
+export type ModeName = 'server' | 'local' | 'peer' | 'offline'
+
+/** Events with their time in, a mode out. */
+export class Mode {
+  constructor (options?: Partial<ModeOptions> & { own?: string })
+  readonly options: ModeOptions
+  peers: number
+  onLine: boolean
+  override: 'auto' | 'local'
+  get mode (): ModeName
+  succeeded (): void
+  failed (now: number): void
+  probed (now: number, ok: boolean): void
+  linkUp (link: string): void
+  linkLevel (link: string): void
+  linkDown (link: string, now: number): void
+  asksNode (now: number): boolean
+}
+
+export function backoffMs (attempt: number, random: number, capMs?: number, baseMs?: number): number
+
+export interface Block { address: string, cid: Uint8Array, block: Uint8Array }
+
+/** IndexedDB; what it says is stored has been committed with strict durability. */
+export class Store {
+  static open (): Promise<Store>
+  /** Called when the database was taken away; assign to be told. */
+  lost (): void
+  close (): void
+  blocks (): Promise<Block[]>
+  put (records: Block[], meta?: Record<string, unknown>): Promise<void>
+  get (key: string): Promise<any>
+  set (key: string, value: unknown): Promise<void>
+  setOnce<T> (key: string, value: T): Promise<T>
+}
+
+export interface ReplicaEvents {
+  send (conn: number, bytes: Uint8Array): void
+  close (conn: number, reason: string): void
+  peer (conn: number, peer: string): void
+  introduced (via: string, peers: string[]): void
+  signal (from: string, text: string): void
+  changed (): void
+  status (): void
+  alone (): void
+  lost (): void
+}
+
+export interface ReplicaOptions {
+  module: () => Promise<WebAssembly.Module>
+  bundle: () => Promise<Uint8Array>
+  release: string
+  script: string
+  origin: string
+  mode: Mode
+  on: ReplicaEvents
+}
+
+/** A peer of its own over IndexedDB; the one writer of its browser profile. */
+export class Replica {
+  static open (options: ReplicaOptions): Promise<Replica>
+  readonly self: string
+  readonly secrets: Uint8Array
+  readonly store: Store
+  readonly core: Core
+  readonly lastSync: number
+  readonly failed: unknown
+  /** Resolves when what was written is durable; rejects when it cannot be. */
+  handle (request: Request): Promise<Answer & { written?: Uint8Array | null }>
+  durable (seq: number): Promise<void>
+  nodes (list: { url: string, peer: string }[]): Promise<void>
+  connect (): void
+  open (conn: number, dialer: boolean, peer: string): void
+  recv (conn: number, bytes: Uint8Array): boolean
+  lost (conn: number): void
+  busy (conn: number, busy: boolean): void
+  signal (to: string, data: Bytes): boolean
+  tick (): void
+  get browserPeers (): string[]
+  get browsers (): number
+  get copies (): number
+  get pending (): number
+  close (): Promise<void>
+}
+
+export function linkOf (address: string): string
+
+export interface PeersOptions {
+  self: string
+  store: Store
+  iceServers: RTCIceServer[]
+  post (message: object, transfer?: Transferable[]): void
+}
+
+/** The ways to other browsers, held by a page. */
+export class Peers {
+  constructor (options: PeersOptions)
+  start (): Promise<void>
+  stop (): void
+  renew (): void
+  connected (peer: string): boolean
+  introduced (via: string, peers: string[]): void
+  signalled (from: string, text: string): Promise<void>
+  send (conn: number, bytes: Uint8Array): void
+  close (conn: number): void
+  proved (conn: number, peer: string): Promise<void>
+}

@@ -1,0 +1,157 @@
+/* core: the C core in WebAssembly, as an object. Mirrors core/core.h through browser/wasm/exports.c; adds nothing of its own.
+ * Everything is synchronous; drain with next() after each call, as the header says. */
+
+const KINDS = ['none', 'store', 'send', 'close', 'changed', 'peerUp', 'peerKnown', 'peerDown', 'level', 'introduced', 'signal', 'refused']
+const ERRORS = ['ok', 'no memory', 'malformed', 'truncated', 'limit', 'denied', 'not found', 'missing', 'exists', 'wrong state']
+const REQUEST_FIELDS = ['method', 'path', 'query', 'origin', 'contentType', 'body', 'ifNoneMatch', 'ifMatch', 'accept', 'headerOrigin',
+  'secFetchSite', 'referer', 'clientOp', 'session', 'nonce']
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
+const toBytes = value => value == null ? new Uint8Array(0) : typeof value === 'string' ? utf8.encode(value) : value
+
+export class Core {
+  /** @param {WebAssembly.Module} module */
+  static async load (module) {
+    const core = new Core()
+    const instance = await WebAssembly.instantiate(module, {
+      env: { random: (ptr, len) => { crypto.getRandomValues(new Uint8Array(core.wasm.memory.buffer, ptr, len)) } }
+    })
+    core.wasm = instance.exports
+    core.wasm._initialize?.()
+    return core
+  }
+
+  #input (...pieces) {
+    const parts = pieces.map(toBytes)
+    const len = parts.reduce((n, p) => n + 4 + p.length, 0)
+    const ptr = this.wasm.hf_w_input(len)
+    const view = new DataView(this.wasm.memory.buffer)
+    const bytes = new Uint8Array(this.wasm.memory.buffer)
+    let at = ptr
+    for (const p of parts) {
+      view.setUint32(at, p.length, true)
+      bytes.set(p, at + 4)
+      at += 4 + p.length
+    }
+  }
+
+  /** A copy of the result. */
+  #result () {
+    const ptr = this.wasm.hf_w_result()
+    return new Uint8Array(this.wasm.memory.buffer, ptr, this.wasm.hf_w_result_len()).slice()
+  }
+
+  static check (err, what) {
+    if (err) throw new Error(`${what}: ${ERRORS[err] ?? err}`)
+  }
+
+  /** 96 fresh secret bytes: what makes this browser itself. */
+  secrets () {
+    Core.check(this.wasm.hf_w_secrets(), 'secrets')
+    return this.#result()
+  }
+
+  start ({ secrets, release, script, bundle, agent }) {
+    this.#input(secrets, release, script, bundle, agent)
+    const err = this.wasm.hf_w_new()
+    if (err) throw new Error(`app: ${text.decode(this.#result())}`)
+  }
+
+  /** A stored block; false: it does not fit what was loaded before (a damaged store), peers will bring it again. */
+  load (database, cid, block) {
+    this.#input(cid, block)
+    return this.wasm.hf_w_load(database) === 0
+  }
+
+  ready () { Core.check(this.wasm.hf_w_start(performance.now()), 'start') }
+
+  /** @returns {{status: number, seq: number, headers: [string, string][], body: Uint8Array}} */
+  handle (request) {
+    this.#input(...REQUEST_FIELDS.map(name => request[name]))
+    Core.check(this.wasm.hf_w_handle(performance.now(), request.now ?? Date.now()), 'handle')
+    const reader = new Reader(this.#result())
+    const status = reader.u32()
+    const seq = reader.u32()
+    const headers = Array.from({ length: reader.u32() }, () => [reader.text(), reader.text()])
+    return { status, seq, headers, body: reader.bytes() }
+  }
+
+  /** The blocks that write `seq` made, framed for the Holdfast-Entry header; null when there are none. */
+  written (seq) { return this.wasm.hf_w_written(seq) ? null : this.#result() }
+
+  open (conn, dialer, peer) {
+    this.#input(peer)
+    return this.wasm.hf_w_conn_open(performance.now(), conn, dialer ? 1 : 0) === 0
+  }
+
+  /** false: the core knows no such connection. */
+  recv (conn, bytes) {
+    const ptr = this.wasm.hf_w_input(bytes.length)
+    new Uint8Array(this.wasm.memory.buffer).set(bytes, ptr)
+    return this.wasm.hf_w_conn_recv(performance.now(), conn, bytes.length) === 0
+  }
+
+  lost (conn) { this.wasm.hf_w_conn_lost(performance.now(), conn) }
+  busy (conn, busy) { this.wasm.hf_w_conn_busy(performance.now(), conn, busy ? 1 : 0) }
+
+  /** false: nobody can reach that peer now. */
+  signal (to, data) {
+    this.#input(to, data)
+    return this.wasm.hf_w_signal(performance.now()) === 0
+  }
+
+  stored (seq) { this.wasm.hf_w_stored(performance.now(), seq) }
+  tick () { this.wasm.hf_w_tick(performance.now()) }
+  /** On performance.now()'s clock; Infinity: no need. */
+  get deadline () { return this.wasm.hf_w_deadline() }
+  get pending () { return this.wasm.hf_w_pending() }
+
+  /** The next output, or null. */
+  next () {
+    const kind = this.wasm.hf_w_next(performance.now())
+    if (!kind) return null
+    const reader = new Reader(this.#result())
+    return {
+      kind: KINDS[kind],
+      seq: reader.u32(),
+      conn: reader.u32(),
+      database: reader.u32(),
+      last: reader.u32() !== 0,
+      cid: reader.bytes(),
+      bytes: reader.bytes(),
+      peer: reader.text(),
+      reason: reader.text(),
+      peers: Array.from({ length: reader.u32() }, () => reader.text()),
+      protocols: Array.from({ length: reader.u32() }, () => reader.text()),
+      agent: reader.text()
+    }
+  }
+
+  describe () {
+    Core.check(this.wasm.hf_w_describe(), 'describe')
+    return JSON.parse(text.decode(this.#result()))
+  }
+}
+
+/** Reads a record of exports.c. */
+class Reader {
+  constructor (bytes) {
+    this.data = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.at = 0
+  }
+
+  u32 () {
+    this.at += 4
+    return this.view.getUint32(this.at - 4, true)
+  }
+
+  bytes () {
+    const len = this.u32()
+    this.at += len
+    return this.data.subarray(this.at - len, this.at)
+  }
+
+  text () { return text.decode(this.bytes()) }
+}

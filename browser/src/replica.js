@@ -1,0 +1,324 @@
+/* replica: the browser's peer: the core over IndexedDB, links to nodes of its own, and the ways to other browsers that a page lends it.
+ * One in a browser profile: it runs only while it holds the writer's lock, since one identity must never write in two places. */
+import { Core } from './core.js'
+import { Links } from './links.js'
+import { Store } from './store.js'
+
+const WRITER_LOCK = 'holdfast-writer'
+const RETRY_MS = 5000 /* a store that refused is asked again */
+
+/** The WebSocket of the node at an http(s) address. */
+export const linkOf = address => address.replace(/^http/, 'ws').replace(/\/$/, '') + '/p2p'
+
+export class Replica {
+  /** @param {{module: () => Promise<WebAssembly.Module>, bundle: () => Promise<Uint8Array>, release: string, script: string,
+   *           origin: string, mode: import('./mode.js').Mode, on: object}} options
+   *  on: send(conn, bytes) and close(conn, reason) for connections that a page holds, changed(), peer(conn, peer), introduced(via, peers),
+   *  signal(from, text), status(), alone() when the last link to a node is gone, lost() when its store was taken away */
+  static async open (options) {
+    const replica = new Replica()
+    Object.assign(replica, options)
+    replica.unlock = await replica.#lock()
+    try {
+      await replica.#open(options)
+    } catch (error) {
+      replica.store?.close()
+      replica.unlock()
+      throw error
+    }
+    return replica
+  }
+
+  async #open (options) {
+    this.store = await Store.open()
+    const [module, bundle, secrets, blocks, nodes, unsent] = await Promise.all([
+      options.module(), options.bundle(), this.store.get('secrets'), this.store.blocks(), this.store.get('nodes'), this.store.get('unsent')
+    ])
+    this.core = await Core.load(module)
+    /* Durable before it is used: a browser that forgot who it was would write under two names. */
+    this.secrets = secrets ?? await this.store.setOnce('secrets', this.core.secrets())
+    this.core.start({ secrets: this.secrets, release: options.release, script: options.script, bundle, agent: 'holdfast/0.1.0 browser' })
+    this.#describe()
+    this.#load(blocks)
+    this.core.ready()
+    this.siblings = nodes ?? []
+    this.carried = unsent ?? {}
+    this.store.lost = () => this.#storeLost()
+    this.links = new Links({
+      opened: (conn, url, peer) => this.open(conn, true, peer),
+      data: (conn, bytes) => this.recv(conn, bytes),
+      lost: (conn, url) => {
+        this.mode.linkDown(url, Date.now())
+        this.lost(conn)
+        if (!this.links.connected) this.on.alone()
+      },
+      busy: (conn, busy) => { this.core.busy(conn, busy); this.pump() }
+    })
+    this.pump()
+  }
+
+  constructor () {
+    this.waiting = [] /* {seq, resolve, reject}: callers that wait for a write to be durable */
+    this.batch = [] /* records that no transaction has taken yet */
+    this.committing = false
+    this.stored = 0
+    this.closed = false
+    this.idle = () => {} /* called when nothing waits for the store any more */
+    this.conns = new Map() /* conn -> {peer, node: boolean, level: boolean} */
+    this.timer = 0
+    this.timerAt = Infinity
+    this.lastSync = 0
+    this.failed = null /* the store refuses to write: until it does, nothing of ours is written or acknowledged */
+    this.carried = {} /* database address -> own entries of an earlier life that nobody may have yet */
+    this.written = {} /* the same, of this life: what is kept for the next */
+  }
+
+  #lock () {
+    return new Promise(resolve => {
+      navigator.locks.request(WRITER_LOCK, () => new Promise(release => resolve(release)))
+    })
+  }
+
+  #describe () {
+    const described = this.core.describe()
+    this.self = described.peerId
+    this.addresses = Object.values(described.databases) /* database number n is addresses[n - 1] */
+  }
+
+  #load (blocks) {
+    for (const { address, cid, block } of blocks) {
+      const database = address ? this.addresses.indexOf(address) + 1 : 0
+      if (address && !database) continue /* of a collection that this release does not have: kept, not shown */
+      this.core.load(database, cid, block)
+    }
+  }
+
+  /** Remembers the other nodes of the app and holds links to all of them. */
+  async nodes (list) {
+    this.siblings = list
+    await this.store.set('nodes', list)
+    this.connect()
+  }
+
+  connect () {
+    const own = { url: linkOf(this.origin), peer: '' }
+    const others = this.siblings.map(n => ({ url: n.url, peer: n.peer })).filter(n => n.url !== own.url)
+    this.links.want([own, ...others])
+  }
+
+  /* ---- requests ---- */
+
+  /** @returns {Promise<{status: number, headers: [string, string][], body: Uint8Array, seq: number, written: Uint8Array | null}>} resolved when durable */
+  async handle (request) {
+    const writes = request.method !== 'GET' && request.method !== 'HEAD'
+    if (this.closed || (writes && this.failed)) throw this.failed ?? new Error('this replica is closed')
+    this.writing = writes
+    const answer = this.core.handle({ origin: this.origin, ...request })
+    if (answer.seq) answer.written = this.core.written(answer.seq)
+    this.pump()
+    this.writing = false
+    if (answer.seq) await this.durable(answer.seq)
+    return answer
+  }
+
+  durable (seq) {
+    if (seq <= this.stored) return Promise.resolve()
+    if (this.failed) return Promise.reject(this.failed)
+    return new Promise((resolve, reject) => this.waiting.push({ seq, resolve, reject }))
+  }
+
+  /* ---- connections ---- */
+
+  open (conn, dialer, peer) {
+    this.core.open(conn, dialer, peer)
+    this.pump()
+  }
+
+  recv (conn, bytes) {
+    const known = this.core.recv(conn, bytes)
+    this.pump()
+    return known
+  }
+
+  lost (conn) {
+    this.core.lost(conn)
+    this.pump()
+    this.on.status()
+  }
+
+  busy (conn, busy) {
+    this.core.busy(conn, busy)
+    this.pump()
+  }
+
+  signal (to, data) {
+    const sent = this.core.signal(to, data)
+    this.pump()
+    return sent
+  }
+
+  tick () {
+    this.core.tick()
+    this.pump()
+  }
+
+  /** Other browsers that are connected now. */
+  get browserPeers () { return [...new Set([...this.conns.values()].filter(c => !c.node).map(c => c.peer))] }
+  get browsers () { return this.browserPeers.length }
+  /** Replicas elsewhere that have all of ours. */
+  get copies () { return new Set([...this.conns.values()].filter(c => c.level).map(c => c.peer)).size }
+
+  /** Own entries that no other replica is known to have. */
+  get pending () { return this.core.pending + sum(this.carried) }
+
+  /* ---- the core's outputs ---- */
+
+  pump () {
+    if (this.closed) return
+    for (let out = this.core.next(); out; out = this.core.next()) this.#take(out)
+    this.#commit()
+    this.#schedule()
+  }
+
+  #take (out) {
+    switch (out.kind) {
+      case 'store':
+        this.#keep(out.seq, out.database ? this.addresses[out.database - 1] : '', out.cid, out.bytes)
+        break
+      case 'send':
+        if (this.links.has(out.conn)) this.links.send(out.conn, out.bytes)
+        else this.on.send(out.conn, out.bytes)
+        break
+      case 'close':
+        if (this.links.has(out.conn)) this.links.close(out.conn)
+        else this.on.close(out.conn, out.reason)
+        break
+      case 'peerUp':
+        this.conns.set(out.conn, { peer: out.peer, node: this.links.has(out.conn), level: false })
+        if (this.links.has(out.conn)) this.mode.linkUp(this.links.urlOf(out.conn))
+        else this.on.peer(out.conn, out.peer)
+        this.#peersChanged()
+        break
+      case 'peerDown':
+        this.conns.delete(out.conn)
+        this.#peersChanged()
+        break
+      case 'level':
+        this.lastSync = Date.now()
+        this.#confirmed(this.addresses[out.database - 1])
+        for (const [number, c] of this.conns) {
+          if (c.peer !== out.peer) continue
+          c.level = true
+          if (c.node) this.mode.linkLevel(this.links.urlOf(number))
+        }
+        this.on.status()
+        break
+      case 'changed':
+        for (const c of this.conns.values()) if (this.core.pending) c.level = false
+        this.on.changed()
+        break
+      case 'introduced':
+        this.on.introduced(out.peer, out.peers)
+        break
+      case 'signal':
+        this.on.signal(out.peer, new TextDecoder().decode(out.bytes))
+        break
+    }
+  }
+
+  #peersChanged () {
+    this.mode.peers = this.browsers
+    this.on.status()
+  }
+
+  #keep (seq, address, cid, block) {
+    this.batch.push({ seq, address, cid, block })
+    if (this.writing && address) this.written[address] = (this.written[address] ?? 0) + 1
+  }
+
+  /* Somebody else has all of that database. */
+  #confirmed (address) {
+    if (!this.carried[address] && !this.written[address]) return
+    delete this.carried[address]
+    delete this.written[address]
+    this.store.set('unsent', this.#unsent()).catch(() => {}) /* at worst it is sent once more */
+  }
+
+  #unsent () {
+    const all = { ...this.carried }
+    for (const [address, n] of Object.entries(this.written)) all[address] = (all[address] ?? 0) + n
+    return all
+  }
+
+  /* One transaction at a time; what comes meanwhile goes into the next: group commit. */
+  async #commit () {
+    if (this.committing || this.failed || this.batch.length === 0) return
+    this.committing = true
+    const records = this.batch
+    this.batch = []
+    const error = await this.store.put(records.map(({ address, cid, block }) => ({ address, cid, block })), { unsent: this.#unsent() }).then(() => null, e => e)
+    this.committing = false
+    if (error) this.#refused(records, error)
+    else this.#committed(records[records.length - 1].seq)
+  }
+
+  #committed (seq) {
+    this.stored = seq
+    this.core.stored(seq)
+    this.waiting = this.waiting.filter(w => w.seq > seq || w.resolve())
+    if (this.closed) this.#commit()
+    else this.pump()
+    if (!this.committing && this.batch.length === 0) this.idle()
+  }
+
+  /* In order or not at all: what was refused stays first in line. Whoever waits for it is told that it was not kept; should it be later, the same form
+   * sent again finds it done. */
+  #refused (records, error) {
+    this.failed = error
+    this.batch = records.concat(this.batch)
+    for (const w of this.waiting) w.reject(error)
+    this.waiting = []
+    this.idle()
+    this.on.status()
+    if (!this.closed) this.retryTimer = setTimeout(() => this.#retry(), RETRY_MS)
+  }
+
+  async #retry () {
+    this.failed = null
+    await this.#commit()
+    if (!this.failed) this.on.status()
+  }
+
+  #storeLost () {
+    if (this.closed) return
+    this.close()
+    this.on.lost()
+  }
+
+  #schedule () {
+    const at = this.core.deadline
+    if (at === this.timerAt) return
+    clearTimeout(this.timer)
+    this.timerAt = at
+    if (at === Infinity) return
+    this.timer = setTimeout(() => {
+      this.timerAt = Infinity
+      this.tick()
+    }, Math.max(0, Math.ceil(at - performance.now())))
+  }
+
+  /** Resolves when another worker may write: what was signed here is durable first, since what is read next goes on from it. */
+  async close () {
+    if (this.closed) return
+    this.closed = true
+    this.links.stop()
+    clearTimeout(this.timer)
+    clearTimeout(this.retryTimer)
+    if (this.committing) await new Promise(resolve => { this.idle = resolve })
+    for (const w of this.waiting) w.reject(new Error('this replica was closed'))
+    this.store.close()
+    this.unlock()
+  }
+}
+
+const sum = counts => Object.values(counts).reduce((a, b) => a + b, 0)

@@ -1,0 +1,79 @@
+/* store: IndexedDB. `blocks` in the order in which the core stored them; `meta` for what makes this browser itself and whom it remembers.
+ * put() answers when the transaction has committed with strict durability: what it says is stored survives closing the browser. */
+
+const NAME = 'holdfast'
+
+const done = request => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result)
+  request.onerror = () => reject(request.error)
+})
+
+export class Store {
+  static async open () {
+    const store = new Store()
+    const request = indexedDB.open(NAME, 1)
+    request.onupgradeneeded = () => {
+      const blocks = request.result.createObjectStore('blocks', { autoIncrement: true })
+      blocks.createIndex('cid', 'cid', { unique: true })
+      request.result.createObjectStore('meta')
+    }
+    store.db = await done(request)
+    /* A later release that wants to change the schema, or a user who clears the data, must not wait for us. */
+    store.db.onversionchange = () => {
+      store.db.close()
+      store.lost()
+    }
+    store.db.onclose = () => store.lost()
+    return store
+  }
+
+  /** The database was taken away under us. */
+  lost () {}
+
+  close () { this.db.close() }
+
+  /** All blocks in stored order: {address, cid, block}. */
+  async blocks () { return done(this.db.transaction('blocks').objectStore('blocks').getAll()) }
+
+  /** All of it or nothing. `meta`: what is to stand beside the records.
+   * @param {{address: string, cid: Uint8Array, block: Uint8Array}[]} records */
+  async put (records, meta = {}) {
+    const tx = this.db.transaction(['blocks', 'meta'], 'readwrite', { durability: 'strict' })
+    for (const [key, value] of Object.entries(meta)) tx.objectStore('meta').put(value, key)
+    const blocks = tx.objectStore('blocks')
+    for (const record of records) {
+      /* A block that is there already (an identity met twice) is no error. */
+      blocks.add(record).onerror = event => {
+        if (event.target.error.name !== 'ConstraintError') return
+        event.preventDefault()
+        event.stopPropagation()
+      }
+    }
+    return this.#committed(tx)
+  }
+
+  async get (key) { return done(this.db.transaction('meta').objectStore('meta').get(key)) }
+
+  async set (key, value) {
+    const tx = this.db.transaction('meta', 'readwrite', { durability: 'strict' })
+    tx.objectStore('meta').put(value, key)
+    return this.#committed(tx)
+  }
+
+  /** Sets only when nothing is there; answers what stands then. Two workers that start at once agree. */
+  async setOnce (key, value) {
+    const tx = this.db.transaction('meta', 'readwrite', { durability: 'strict' })
+    const meta = tx.objectStore('meta')
+    const there = await done(meta.get(key))
+    if (there === undefined) meta.put(value, key)
+    await this.#committed(tx)
+    return there === undefined ? value : there
+  }
+
+  #committed (tx) {
+    return new Promise((resolve, reject) => {
+      tx.oncomplete = () => resolve()
+      tx.onabort = () => reject(tx.error ?? new Error('the transaction was aborted'))
+    })
+  }
+}

@@ -1,0 +1,82 @@
+/* log: the replicated log of one database: an index of entries, the heads, joining and the total order.
+ * Spec: interop notes section 7 (append, heads, join, traversal) and 8 (what is acceptable).
+ *
+ * An entry is indexed only when all its ancestors (next and refs) are, so the index is always closed under ancestry and joining costs one
+ * look-up a link. Entries whose ancestors have not come yet wait in a bounded pool (js fetches them inside join; here the sync engine does).
+ * Blocks are the host's: the index keeps 32-byte digests, clocks and links, never payloads.
+ *
+ * Total order (the newest last): clock.time, then clock.id as text, then (where js is undefined: one identity writing in two places) entry hash.
+ */
+#ifndef HF_LOG_H
+#define HF_LOG_H
+#include "entry.h"
+
+typedef struct hf_log hf_log;
+
+enum { HF_LOG_REFS = 16, HF_LOG_PENDING_MAX = 65536, HF_LOG_PENDING_BYTES_MAX = 64 << 20 };
+
+/* One indexed entry. */
+typedef struct hf_log_item {
+    uint8_t digest[32];
+    uint64_t time;
+    uint32_t writer;        /* see hf_log_writer_key */
+    uint32_t n_next;
+    uint32_t first_next;    /* position of its links in the log's link array: indexes of items */
+    bool head;
+} hf_log_item;
+
+typedef struct hf_log_config {
+    hf_bytes address;                  /* "/orbitdb/zdpu…", copied: the id in every entry */
+    const hf_bytes *write;             /* access list: ids or "*", copied */
+    size_t n_write;
+    uint64_t seed;                     /* for the hash maps */
+} hf_log_config;
+
+hf_log *hf_log_new(hf_mem *mem, const hf_log_config *config);
+void hf_log_free(hf_log *log);         /* NULL allowed */
+hf_bytes hf_log_address(const hf_log *log);
+
+/* A known, verified identity (idempotent). Entries are judged only when theirs is known. */
+HF_MUST_USE hf_err hf_log_identity(hf_log *log, const hf_identity *identity);
+bool hf_log_knows_identity(const hf_log *log, const uint8_t digest[32]);
+
+/* From our own store, in the order in which they were indexed: no signature check. HF_MISSING: an ancestor or identity is not there (a damaged store). */
+HF_MUST_USE hf_err hf_log_load(hf_log *log, hf_bytes block, hf_entry *ret_entry, hf_arena *arena, hf_fault *fault);
+
+/* From anybody. HF_OK: indexed (*ret_entry decoded; *ret_index). HF_EXISTS: was there. HF_MISSING: waits in the pool (call hf_log_wanted).
+ * HF_DENIED / HF_MALFORMED / HF_LIMIT with a reason: refused and counted. After HF_OK call hf_log_ready until HF_NOT_FOUND. */
+HF_MUST_USE hf_err hf_log_join(hf_log *log, hf_bytes block, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault);
+/* A waiting entry whose ancestors are all there now: joins it as above (its block is valid until the arena is cleared). HF_NOT_FOUND: none is ready.
+ * An entry refused here takes its waiting descendants with it. */
+HF_MUST_USE hf_err hf_log_ready(hf_log *log, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault);
+/* Digests that waiting entries need and that are neither indexed nor waiting, each reported once until hf_log_forget_wanted or it arrives.
+ * `identity`: it is an identity block. Returns how many were written (at most n_max). */
+typedef struct hf_log_want { uint8_t digest[32]; bool identity; } hf_log_want;
+size_t hf_log_wanted(hf_log *log, hf_log_want *ret, size_t n_max);
+void hf_log_rewant(hf_log *log);       /* report all of them anew (the peer that was asked is gone) */
+/* Could not be had: drops the entries that wait for it (and theirs). Returns how many. */
+size_t hf_log_give_up(hf_log *log, const uint8_t digest[32]);
+size_t hf_log_n_pending(const hf_log *log);
+
+/* Writes an entry on the current heads (next = heads newest first, refs = positions h..h+15 of the traversal, time = 1 + highest).
+ * The block is appended to `block` (empty before) and indexed. The host must make it durable before anyone else sees it. */
+HF_MUST_USE hf_err hf_log_append(hf_log *log, const hf_writer *writer, hf_bytes payload_cbor, hf_buf *block, uint32_t *ret_index);
+
+/* ---- looking in ---- */
+size_t hf_log_n(const hf_log *log);
+const hf_log_item *hf_log_item_at(const hf_log *log, uint32_t index);   /* in the order indexed: ancestors first */
+/* Index of an entry, or UINT32_MAX. */
+uint32_t hf_log_find(const hf_log *log, const uint8_t digest[32]);
+bool hf_log_waiting(const hf_log *log, const uint8_t digest[32]);
+size_t hf_log_heads(const hf_log *log, uint32_t *ret_indexes, size_t n_max); /* newest first; returns how many there are */
+hf_bytes hf_log_writer_key(const hf_log *log, uint32_t writer);         /* clock.id text */
+size_t hf_log_n_writers(const hf_log *log);
+uint64_t hf_log_writer_time(const hf_log *log, uint32_t writer);        /* the highest clock time seen of this writer */
+int hf_log_compare(const hf_log *log, uint32_t a, uint32_t b);          /* total order: <0 a older */
+/* Newest first over all entries reachable from the heads, as js traverses; visit returns false to stop. */
+HF_MUST_USE hf_err hf_log_traverse(const hf_log *log, bool (*visit)(void *ctx, uint32_t index), void *ctx);
+/* A digest of the set of entries: sha256 over the sorted head digests; the same on every replica with the same entries. */
+void hf_log_version(const hf_log *log, uint8_t ret_version[32]);
+typedef struct hf_log_counters { uint64_t joined, refused_malformed, refused_denied, refused_limit, equivocations; } hf_log_counters;
+const hf_log_counters *hf_log_counts(const hf_log *log);
+#endif

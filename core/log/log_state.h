@@ -1,0 +1,40 @@
+/* log_state: what a log consists of, for the files that are the log (log.c, log_append.c, log_look.c). */
+#ifndef HF_LOG_STATE_H
+#define HF_LOG_STATE_H
+#include "log_index.h"
+#include "log_pool.h"
+
+typedef struct hf_log_identity_known {
+    hf_identity identity;
+    bool allowed;
+    hf_index_writer *writer; /* NULL before its first entry */
+} hf_log_identity_known;
+
+enum { HF_LOG_RECENT = 32 }; /* a power of two, above what a log of one writer names in one entry */
+
+/* CID texts of items written about lately: in a log without forks the refs of one entry are those of the last, moved by one. */
+typedef struct hf_log_text {
+    uint32_t item_plus_one;  /* 0: empty */
+    char text[HF_CID_TEXT_LEN];
+} hf_log_text;
+
+struct hf_log {
+    hf_mem *mem;
+    hf_arena arena;          /* address, access list, identities: what lives as long as the log */
+    hf_arena scratch;        /* for one call */
+    hf_bytes address;
+    hf_bytes *write;
+    size_t n_write;
+    hf_map identities;       /* digest -> hf_log_identity_known */
+    size_t n_strangers;
+    hf_index index;
+    hf_pool pool;
+    hf_index_list parents;   /* of the entry at hand, see find_parents in log.c */
+    const uint8_t **missing;
+    size_t cap_missing;
+    hf_log_text recent[HF_LOG_RECENT];
+    hf_log_counters counters;
+};
+
+bool hf_log_allows(const hf_log *log, hf_bytes id);
+#endif

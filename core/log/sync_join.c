@@ -1,0 +1,139 @@
+/* sync_join: judging what came, by whichever way. The log judges; here its verdict becomes an output, a want, or a mark
+ * against the peer. */
+#include "sync_private.h"
+
+#include <string.h>
+
+/* ---- refusals ---- */
+
+static void remember_refused(hf_sync_link *link, const uint8_t digest[32]) {
+    memcpy(link->refused[link->n_refused++ % HF_SYNC_REFUSED_MAX], digest, 32);
+}
+
+bool hf_sync_was_refused(const hf_sync_link *link, const uint8_t digest[32]) {
+    for (size_t i = 0; i < HF_SYNC_REFUSED_MAX && i < link->n_refused; i++)
+        if (!memcmp(link->refused[i], digest, 32)) return true;
+    return false;
+}
+
+hf_sync_kind hf_sync_refuse(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, const uint8_t digest[32], hf_err err,
+                            const char *reason, hf_sync_out *out) {
+    hf_sync_peer *peer = hf_sync_peer_of(s, from, false);
+    hf_sync_link *link = hf_sync_link_of(s, peer, db, false);
+    if (link) remember_refused(link, digest);
+    if (peer && ++peer->n_refused >= HF_SYNC_REFUSED_MAX)
+        hf_sync_abuse(s, peer, "sync: too many entries that had to be refused");
+    out->context = db->context;
+    out->peer = *from;
+    out->err = err;
+    out->reason = reason;
+    memcpy(out->digest, digest, 32);
+    return HF_SYNC_REFUSED;
+}
+
+/* ---- entries ---- */
+
+/* Who gave us an entry has it. */
+static void note_time(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, uint32_t index) {
+    hf_sync_link *link = hf_sync_link_of(s, hf_sync_peer_of(s, from, false), db, false);
+    if (!link || !link->has_stream || hf_sync_times_reserve(s, link)) return;
+    const hf_log_item *item = hf_log_item_at(db->log, index);
+    hf_sync_times *t = &link->times[item->writer];
+    if (t->sent < item->time) t->sent = item->time;
+    if (t->confirmed < item->time) t->confirmed = item->time;
+}
+
+static hf_sync_kind show_entry(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, uint32_t index, hf_sync_out *out) {
+    note_time(s, db, from, index);
+    db->ready = true; /* others may have waited for it */
+    db->source = *from;
+    out->context = db->context;
+    out->peer = *from;
+    out->entry = &s->entry;
+    out->index = index;
+    out->block = s->entry.block;
+    memcpy(out->digest, s->entry.digest, 32);
+    return HF_SYNC_ENTRY;
+}
+
+static hf_sync_kind refuse_block(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, hf_bytes block, hf_err err,
+                                 const char *reason, hf_sync_out *out) {
+    uint8_t digest[32];
+    hf_sha256_of(block, digest);
+    hf_sync_want_met(db, digest);
+    return hf_sync_refuse(s, db, from, digest, err, reason, out);
+}
+
+hf_sync_kind hf_sync_join(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, hf_bytes block, uint32_t *ret_index,
+                          hf_sync_out *out) {
+    hf_fault fault = {"refused", 0};
+    hf_err err = hf_log_join(db->log, block, &s->arena, &s->entry, ret_index, &fault);
+    switch (err) {
+    case HF_OK:
+        hf_sync_want_met(db, s->entry.digest);
+        return show_entry(s, db, from, *ret_index, out);
+    case HF_EXISTS:
+        hf_sync_want_met(db, hf_log_item_at(db->log, *ret_index)->digest);
+        note_time(s, db, from, *ret_index);
+        return HF_SYNC_WORKED;
+    case HF_MISSING:
+        hf_sync_want_met(db, s->entry.digest);
+        db->wanting = true;
+        db->source = *from;
+        return HF_SYNC_WORKED;
+    case HF_NOMEM: return HF_SYNC_WORKED; /* lost: what comes after it will want it */
+    default: return refuse_block(s, db, from, block, err, fault.what, out);
+    }
+}
+
+hf_sync_kind hf_sync_join_ready(hf_sync *s, uint64_t now_ms, hf_sync_db *db, hf_sync_out *out) {
+    hf_fault fault = {"refused", 0};
+    uint32_t index;
+    hf_err err = hf_log_ready(db->log, &s->arena, &s->entry, &index, &fault);
+    if (err == HF_OK) return show_entry(s, db, &db->source, index, out);
+    if (err == HF_NOMEM) hf_sync_rewant(s, now_ms, db);
+    if (err != HF_NOT_FOUND && err != HF_NOMEM)
+        return hf_sync_refuse(s, db, &db->source, s->entry.digest, err, fault.what, out);
+    db->ready = false;
+    return HF_SYNC_NONE;
+}
+
+/* ---- identities ---- */
+
+/* Only the canonical form is taken: entries name an identity by the CID of that, so another form could never be served.
+ * */
+static hf_err read_identity(hf_sync *s, hf_bytes block, const uint8_t digest[32], hf_identity *ret, hf_fault *fault) {
+    hf_err err = hf_identity_read(block, &s->arena, ret, fault);
+    if (!err && memcmp(ret->digest, digest, 32))
+        err = hf_fail(fault, HF_MALFORMED, "identity: not in canonical form", 0);
+    return err;
+}
+
+hf_sync_kind hf_sync_join_identity(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_peer_id *from, hf_bytes block,
+                                   hf_sync_out *out) {
+    hf_fault fault = {"refused", 0};
+    hf_identity identity;
+    uint8_t digest[32];
+    hf_sha256_of(block, digest);
+    uint64_t n_denied = hf_log_counts(db->log)->refused_denied;
+    hf_err err = read_identity(s, block, digest, &identity, &fault);
+    if (!err) err = hf_log_identity(db->log, &identity);
+    hf_sync_want_met(db, digest);
+    if (err == HF_NOMEM) {
+        hf_sync_rewant(s, now_ms, db);
+        return HF_SYNC_WORKED;
+    }
+    if (!err && hf_log_counts(db->log)->refused_denied > n_denied)
+        err = hf_fail(&fault, HF_DENIED, "log: this identity may not write here", 0);
+    if (err) {
+        hf_log_give_up(db->log, digest);
+        return hf_sync_refuse(s, db, from, digest, err, fault.what, out);
+    }
+    db->ready = true;
+    db->source = *from;
+    out->context = db->context;
+    out->peer = *from;
+    out->block = block;
+    memcpy(out->digest, digest, 32);
+    return HF_SYNC_IDENTITY;
+}

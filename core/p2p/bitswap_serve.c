@@ -1,0 +1,109 @@
+/* bitswap_serve: what others want. A peer's wantlist is bounded, and so is what is on its way to it: the rest is looked
+ * up only when earlier answers have gone, so that asking for much costs the asker's time and not our memory. */
+#include "bitswap_private.h"
+
+#include <string.h>
+
+enum { SMALL_BLOCK = 1024 }; /* js answers the question whether we have a small block with the block */
+
+void hf_bitswap_serve_clear(hf_bitswap *b, hf_bitswap_peer *peer) {
+    hf_release(b->mem, peer->served, peer->served_cap * sizeof *peer->served);
+    peer->served = NULL;
+    peer->n_served = peer->served_cap = peer->n_waiting = peer->n_ready = 0;
+}
+
+static void remove_at(hf_bitswap_peer *peer, size_t i) {
+    if (peer->served[i].waiting) peer->n_waiting--;
+    else peer->n_ready--;
+    peer->n_served--;
+    memmove(peer->served + i, peer->served + i + 1, (peer->n_served - i) * sizeof *peer->served);
+}
+
+static size_t find(const hf_bitswap_peer *peer, hf_bytes cid) {
+    size_t i = 0;
+    while (i < peer->n_served && !hf_eq(HF_BYTES(peer->served[i].cid, peer->served[i].cid_len), cid)) i++;
+    return i;
+}
+
+/* Room for one more: when the list is full, the oldest want that could not be answered goes. */
+static bool make_room(hf_bitswap *b, hf_bitswap_peer *peer) {
+    if (peer->n_served < HF_BITSWAP_WANTLIST_MAX) return true;
+    for (size_t i = 0; i < peer->n_served && peer->n_waiting; i++)
+        if (peer->served[i].waiting) {
+            remove_at(peer, i);
+            return true;
+        }
+    b->n_unserved++;
+    return false;
+}
+
+void hf_bitswap_serve_item(hf_bitswap *b, hf_bitswap_peer *peer, const hf_bitswap_item *want) {
+    size_t i = find(peer, want->cid);
+    if (i < peer->n_served) remove_at(peer, i);
+    if (want->cancel || !make_room(b, peer)) return;
+    if (hf_grow(b->mem, (void **)&peer->served, &peer->served_cap, sizeof *peer->served, peer->n_served + 1)) return;
+    hf_bitswap_served *s = &peer->served[peer->n_served++];
+    *s = (hf_bitswap_served){
+        .cid_len = (uint8_t)want->cid.len, .have_only = want->have_only, .dont_have = want->dont_have};
+    memcpy(s->cid, want->cid.ptr, want->cid.len);
+    peer->n_ready++;
+}
+
+/* Writes the answer to one want; true: it is answered for good. */
+static bool answer(hf_bitswap *b, hf_bitswap_served *s) {
+    hf_bytes cid = HF_BYTES(s->cid, s->cid_len), block;
+    hf_cid parsed;
+    bool here =
+        !hf_cid_read(cid, &parsed) && !b->source.get(b->source.ctx, cid, &block) && block.len <= HF_BITSWAP_BLOCK_MAX;
+    if (!here && s->dont_have) hf_bitswap_write_presence(&b->writer, cid, false);
+    else if (here && s->have_only && block.len > SMALL_BLOCK) hf_bitswap_write_presence(&b->writer, cid, true);
+    else if (here) hf_bitswap_write_block(&b->writer, &parsed, block);
+    s->dont_have = false; /* told once */
+    return here;
+}
+
+/* One message with answers to what is ready. Returns whether there was anything to say. */
+static bool write_answers(hf_bitswap *b, hf_bitswap_peer *peer) {
+    size_t n_kept = 0, i = 0;
+    for (; i < peer->n_served; i++) {
+        hf_bitswap_served *s = &peer->served[i];
+        if (!s->waiting && b->writer.rest.len < HF_BITSWAP_SERVE_BYTES) {
+            peer->n_ready--;
+            if (answer(b, s)) continue;
+            s->waiting = true;
+            peer->n_waiting++;
+        }
+        if (n_kept++ < i) peer->served[n_kept - 1] = *s;
+    }
+    peer->n_served = n_kept;
+    return b->writer.rest.len > 0;
+}
+
+void hf_bitswap_serve(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer) {
+    while (!peer->abuse && peer->n_ready && peer->n_out < HF_BITSWAP_SERVE_STREAMS && write_answers(b, peer))
+        if (hf_bitswap_send(b, now_ms, peer, true)) return; /* lost like a message on the wire: the peer asks again */
+}
+
+/* Looking all waiting wants up again is cheaper than an index over them: it is rare, and at most once a second. */
+void hf_bitswap_have(hf_bitswap *b, uint64_t now_ms, hf_bytes cid) {
+    (void)cid;
+    bool waited_for = false;
+    for (hf_bitswap_peer *p = b->peers; p && !waited_for; p = p->next) waited_for = p->n_waiting > 0;
+    if (!waited_for || b->rescan) return;
+    b->rescan = true;
+    if (b->rescan_ms < now_ms) b->rescan_ms = now_ms;
+    hf_bitswap_due(b, b->rescan_ms);
+}
+
+void hf_bitswap_serve_tick(hf_bitswap *b, uint64_t now_ms) {
+    if (!b->rescan) return;
+    if (b->rescan_ms > now_ms) return hf_bitswap_due(b, b->rescan_ms);
+    b->rescan = false;
+    b->rescan_ms = now_ms + HF_BITSWAP_RETRY_MS;
+    for (hf_bitswap_peer *p = b->peers; p; p = p->next) {
+        for (size_t i = 0; i < p->n_served; i++) p->served[i].waiting = false;
+        p->n_ready = p->n_served;
+        p->n_waiting = 0;
+        hf_bitswap_serve(b, now_ms, p);
+    }
+}

@@ -1,0 +1,123 @@
+/* swarm: all connections of one peer, and the streams within them. Over any ordered byte channel (TCP, WebSocket, a data channel,
+ * a relayed stream) it runs multistream-select -> Noise XX -> yamux, then identify and ping; above it protocols see only
+ * streams with a peer ID. Sans-IO: the shell owns the channels and moves the bytes.
+ *
+ * Specs: libp2p/specs connections/README.md, noise/README.md, yamux/README.md, identify/README.md, ping/ping.md.
+ *
+ * Life:    new -> protocol* -> (conn_* | stream_* | tick)* -> free; after each call drain hf_swarm_next() until HF_SWARM_NONE.
+ * Memory:  from `mem`; per connection at most cfg limits; a peer that overruns one is closed with a reason.
+ * Views:   everything an event points at is valid until the next call on the swarm that is not hf_swarm_next's end.
+ * Order:   same calls, same outputs, byte for byte.
+ */
+#ifndef HF_SWARM_H
+#define HF_SWARM_H
+#include "peer_id.h"
+
+typedef struct hf_swarm hf_swarm;
+
+typedef struct hf_swarm_config {
+    const uint8_t *ed25519_seed;       /* 32 bytes, copied */
+    hf_bytes agent;                    /* "holdfast/0.1.0", copied */
+    void (*random)(void *ctx, uint8_t *out, size_t len); /* ephemeral keys */
+    void *random_ctx;
+    /* 0 means the default in brackets. */
+    uint32_t conns_max;                /* [1,200] connections in all; one more is refused */
+    uint32_t conns_per_peer_max;       /* [4] */
+    uint32_t streams_in_max;           /* [256] inbound streams a connection */
+    uint32_t handshake_ms;             /* [10,000] from conn_open to authenticated */
+    uint32_t negotiate_ms;             /* [10,000] a stream's protocol negotiation */
+    uint32_t ping_ms;                  /* [15,000] between pings; a peer silent for 2 intervals is closed */
+    uint32_t send_buffer_bytes_max;    /* [1 MiB] written to a stream but not yet taken by the peer's window */
+} hf_swarm_config;
+
+hf_swarm *hf_swarm_new(hf_mem *mem, const hf_swarm_config *config);
+void hf_swarm_free(hf_swarm *swarm);   /* NULL allowed */
+const hf_peer_id *hf_swarm_self(const hf_swarm *swarm);
+
+/* Makes a protocol known: it is listed in identify and accepted on inbound streams. `tag` comes back in stream events.
+ * A protocol added later is announced by identify push to peers that speak it. */
+HF_MUST_USE hf_err hf_swarm_protocol(hf_swarm *swarm, hf_bytes name, uint32_t tag);
+/* Addresses told to others in identify (binary multiaddrs, copied; replaces the earlier set). */
+HF_MUST_USE hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs);
+
+/* ---- carriage: what the shell tells ---- */
+
+/* A byte channel is up. `conn` is the shell's number for it, unique among open ones. `dialer`: did we dial? `expected`: the peer
+ * we meant to reach, or NULL. `remote`: binary multiaddr of the other end for identify's observedAddr, may be empty.
+ * HF_LIMIT: too many connections (the shell closes the channel). */
+HF_MUST_USE hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote);
+/* Bytes came in, any cut. All are consumed; what the peer did wrong comes out as CONN_CLOSE. HF_NOT_FOUND: no such conn. */
+HF_MUST_USE hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
+/* The channel is gone; its streams are reset. */
+void hf_swarm_conn_lost(hf_swarm *swarm, uint64_t now_ms, uint64_t conn);
+/* We want it gone: go-away, then CONN_CLOSE comes out. */
+void hf_swarm_conn_close(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, const char *reason);
+/* The shell's send queue for this conn is above (true) or below (false) its high-water mark: while above, the swarm sends no stream data on it. */
+void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool busy);
+
+/* ---- streams: what protocols do ---- */
+
+/* Opens a stream to the peer over its best connection and starts negotiating. Writing is allowed at once (bytes follow the negotiation).
+ * *ret_stream is unique for the swarm's life. HF_NOT_FOUND: no authenticated connection to that peer. HF_LIMIT: the peer's stream limit. */
+HF_MUST_USE hf_err hf_swarm_stream_open(hf_swarm *swarm, uint64_t now_ms, const hf_peer_id *peer, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream);
+/* As above over one given connection. */
+HF_MUST_USE hf_err hf_swarm_stream_open_on(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream);
+/* Takes all the bytes or none. HF_LIMIT: the send buffer would overflow; STREAM_DRAINED will come. HF_STATE: finished or reset.
+ * One call is one yamux DATA frame when it fits the peer's window and 64 KiB (OrbitDB heads rely on that). */
+HF_MUST_USE hf_err hf_swarm_stream_write(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, hf_bytes bytes);
+size_t hf_swarm_stream_buffered(const hf_swarm *swarm, uint64_t stream); /* bytes written and not yet sent */
+void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream); /* no more writes: FIN after what is buffered */
+void hf_swarm_stream_reset(hf_swarm *swarm, uint64_t now_ms, uint64_t stream);
+/* Stops (false) or resumes (true) granting window: back-pressure for a reader that cannot keep up. On by default. */
+void hf_swarm_stream_reading(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, bool on);
+
+/* ---- what comes out ---- */
+
+typedef enum hf_swarm_kind {
+    HF_SWARM_NONE = 0,
+    HF_SWARM_SEND,          /* conn, bytes: give to the channel, in this order */
+    HF_SWARM_CONN_CLOSE,    /* conn, reason: close the channel after what was sent; do not call conn_lost for it */
+    HF_SWARM_CONN_UP,       /* conn, peer: authenticated (before identify) */
+    HF_SWARM_IDENTIFIED,    /* conn, peer, identify, inbound (it dialled us): the peer's protocols and addresses are known (again after each push) */
+    HF_SWARM_CONN_DOWN,     /* conn, peer, last (no connection to this peer is left), reason: after CONN_UP only */
+    HF_SWARM_STREAM_OPEN,   /* stream, tag, peer, inbound: negotiated */
+    HF_SWARM_STREAM_DATA,   /* stream, tag, peer, bytes: one yamux DATA frame's bytes at most */
+    HF_SWARM_STREAM_FIN,    /* stream, tag, peer: the peer will write no more; we may */
+    HF_SWARM_STREAM_DRAINED,/* stream, tag, peer: the send buffer is empty again after HF_LIMIT */
+    HF_SWARM_STREAM_GONE,   /* stream, tag, peer, reset, reason: over (both sides finished, reset, refused protocol, or the conn is gone) */
+} hf_swarm_kind;
+
+typedef struct hf_identify {
+    hf_bytes agent, protocol_version, observed;     /* observed: binary multiaddr, what the peer sees of us */
+    const hf_bytes *protocols;
+    const hf_bytes *addresses;                      /* binary multiaddrs */
+    size_t n_protocols, n_addresses;
+} hf_identify;
+
+typedef struct hf_swarm_out {
+    hf_swarm_kind kind;
+    uint64_t conn, stream;
+    uint32_t tag;
+    bool inbound, last, reset;
+    hf_peer_id peer;
+    hf_bytes bytes;
+    const char *reason;               /* static text */
+    const hf_identify *identify;
+} hf_swarm_out;
+
+hf_swarm_kind hf_swarm_next(hf_swarm *swarm, hf_swarm_out *ret_out);
+
+/* When tick must be called at the latest; UINT64_MAX: no need. */
+uint64_t hf_swarm_deadline(const hf_swarm *swarm);
+void hf_swarm_tick(hf_swarm *swarm, uint64_t now_ms);
+
+/* ---- looking in ---- */
+bool hf_swarm_connected(const hf_swarm *swarm, const hf_peer_id *peer);
+bool hf_swarm_peer_speaks(const hf_swarm *swarm, const hf_peer_id *peer, hf_bytes protocol); /* by its identify */
+size_t hf_swarm_n_peers(const hf_swarm *swarm);
+/* The i-th connected peer in order of first connection; NULL past the end. */
+const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
+/* Round-trip time of the last ping over this connection in ms, UINT32_MAX when not known. */
+uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn);
+
+#endif

@@ -1,0 +1,164 @@
+/* swarm_private: what the files of the swarm share.
+ *
+ *      swarm.c           the face: life, protocols, carriage, looking in
+ *      swarm_link.c      one connection: upgrade, muxer, its end
+ *      swarm_stream.c    one stream: negotiation, bytes, its end
+ *      swarm_identify.c  the protocols that the swarm itself speaks: identify, identify push, ping
+ *      swarm_event.c     what comes out, in which order
+ *
+ * A link or stream that is over stays in memory until its last event has been handed out, for events before that point
+ * at it.
+ */
+#ifndef HF_SWARM_PRIVATE_H
+#define HF_SWARM_PRIVATE_H
+#include "conn.h"
+#include "identify.h"
+#include "swarm.h"
+#include "yamux.h"
+
+#define HF_PING_PROTOCOL "/ipfs/ping/1.0.0"
+enum { HF_PING_LEN = 32 };
+
+typedef struct hf_link hf_link;
+typedef struct hf_stream hf_stream;
+typedef struct hf_event hf_event;
+typedef struct hf_peer hf_peer;
+
+/* In a queue. Those that come once at a time live inside their link or stream, so that an end can be told without
+ * memory. */
+struct hf_event {
+    hf_event *next;
+    hf_swarm_kind kind;
+    bool queued;
+    hf_link *link;
+    hf_stream *stream;
+    size_t at, len; /* DATA: where in the link's decrypted bytes */
+};
+
+/* What a stream is for. */
+typedef enum hf_role {
+    HF_ROLE_APP,
+    HF_ROLE_UNKNOWN, /* inbound, not negotiated */
+    HF_ROLE_IDENTIFY_IN,
+    HF_ROLE_IDENTIFY_OUT,
+    HF_ROLE_PUSH_IN,
+    HF_ROLE_PUSH_OUT,
+    HF_ROLE_PING_IN,
+    HF_ROLE_PING_OUT,
+} hf_role;
+
+struct hf_stream {
+    hf_stream *next, *prev; /* of the link */
+    hf_link *link;
+    uint64_t id;
+    hf_yamux_stream *mux;
+    hf_role role;
+    uint32_t tag;
+    bool inbound, negotiated, gone, muted, reset;
+    const char *reason;
+    hf_multistream select;
+    hf_buf collect;       /* identify: the message so far; ping out: what must come back */
+    uint64_t deadline_ms; /* UINT64_MAX: none */
+    hf_event open_event, fin_event, drained_event, gone_event;
+};
+
+struct hf_link {
+    hf_link *next, *prev, *next_dirty, *next_of_peer;
+    hf_swarm *swarm;
+    uint64_t number; /* the shell's */
+    hf_conn conn;
+    hf_yamux *mux; /* NULL until the upgrade is done */
+    hf_peer *peer; /* NULL: not up */
+    uint8_t remote[256];
+    uint16_t remote_len;
+    bool up, closing, lost, dirty, busy, sent;
+    const char *reason;
+    hf_stream *first, *last;
+    hf_event up_event, identified_event, down_event;
+    bool last_of_peer;
+    size_t n_data_events;
+    hf_arena identify_arena;
+    hf_identify identify;
+    bool identified;
+    uint64_t handshake_deadline_ms, recv_ms, ping_due_ms, stream_deadline_ms, ping_sent_ms;
+    uint32_t ping_rtt_ms;
+    bool pinging;
+};
+
+struct hf_peer {
+    hf_peer *next, *prev; /* in order of first connection */
+    hf_peer_id id;
+    hf_link *links;
+};
+
+typedef struct hf_protocol {
+    uint8_t *name;
+    size_t len;
+    uint32_t tag;
+} hf_protocol;
+
+struct hf_swarm {
+    hf_mem *mem;
+    hf_swarm_config config;
+    uint8_t seed[32], public_key[32];
+    hf_peer_id self;
+    uint64_t map_seed;
+    hf_conn_keys keys;
+    hf_buf agent, key_message, payload;
+    hf_protocol *protocols;
+    size_t n_protocols, cap_protocols, protocol_bytes;
+    hf_buf addresses; /* 2-byte length (native order), bytes */
+    size_t n_addresses;
+    bool push_wanted;
+
+    hf_map links, streams, peers;
+    hf_link *first, *last, *dirty_first, *dirty_last;
+    hf_peer *first_peer, *last_peer;
+    uint64_t next_stream;
+    uint64_t deadline_ms; /* not later than the earliest */
+    uint64_t now_ms;      /* of the last call, for what happens while draining */
+
+    hf_event *event_first, *event_last;
+    hf_arena events;
+};
+
+/* ---- swarm_event.c ---- */
+void hf_event_push(hf_swarm *swarm, hf_event *event, hf_swarm_kind kind, hf_link *link, hf_stream *stream);
+HF_MUST_USE hf_err hf_event_push_data(hf_stream *stream, hf_bytes bytes);
+void hf_link_dirty(hf_link *link); /* it may have something to send, or is over */
+
+/* ---- swarm_link.c ---- */
+HF_MUST_USE hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool dialer,
+                               const hf_peer_id *expected, hf_bytes remote, hf_link **ret);
+void hf_link_free(hf_link *link);
+HF_MUST_USE hf_err hf_link_recv(hf_link *link, uint64_t now_ms, hf_bytes bytes);
+void hf_link_fail(hf_link *link, const char *reason, hf_yamux_code code); /* idempotent; streams are told */
+void hf_link_notices(hf_link *link);                                      /* what the muxer has to tell */
+void hf_link_tick(hf_link *link, uint64_t now_ms);
+uint64_t hf_link_deadline(const hf_link *link);
+void hf_link_taken(hf_link *link); /* what was handed out as SEND is gone */
+
+/* ---- swarm_stream.c ---- */
+/* NULL: no memory. */
+hf_stream *hf_stream_new(hf_link *link, uint64_t now_ms, hf_role role, uint32_t tag, bool inbound);
+HF_MUST_USE hf_err hf_stream_open(hf_link *link, uint64_t now_ms, hf_bytes protocol, hf_role role, uint32_t tag,
+                                  hf_stream **ret);
+void hf_stream_free(hf_stream *stream);
+/* Over: out of all tables. A stream that nobody outside knows is freed at once: do not touch it afterwards. */
+void hf_stream_gone(hf_stream *stream, bool reset, const char *reason);
+HF_MUST_USE hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, hf_yamux_stream *mux);
+HF_MUST_USE hf_err hf_stream_data(hf_stream *stream, uint64_t now_ms, hf_bytes bytes);
+void hf_stream_fin(hf_stream *stream, uint64_t now_ms);
+
+/* ---- swarm_identify.c: the roles other than APP ---- */
+/* The role of a protocol name that is the swarm's own; HF_ROLE_UNKNOWN: none. */
+hf_role hf_service_role(hf_bytes protocol);
+/* The listener's or dialer's protocol stands. */
+HF_MUST_USE hf_err hf_service_open(hf_stream *stream, uint64_t now_ms);
+HF_MUST_USE hf_err hf_service_data(hf_stream *stream, uint64_t now_ms, hf_bytes bytes);
+void hf_service_fin(hf_stream *stream);
+void hf_service_start(hf_link *link, uint64_t now_ms); /* asks a new connection who it is */
+void hf_service_ping(hf_link *link, uint64_t now_ms);
+void hf_service_push_all(hf_swarm *swarm, uint64_t now_ms);
+bool hf_link_speaks(const hf_link *link, hf_bytes protocol);
+#endif

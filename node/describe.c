@@ -1,0 +1,98 @@
+/* describe: see describe.h. */
+#include "describe.h"
+
+#include "../core/codec/json.h"
+#include "lock.h"
+#include "tcp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ADDRESSES_MAX = 16, ADDRESS_MAX = 128 };
+
+typedef struct addresses { size_t n; char text[ADDRESSES_MAX][ADDRESS_MAX]; } addresses;
+
+void hf_describe_self(hf_node *node) {
+    hf_buf id;
+    hf_buf_init(&id, &node->mem);
+    hf_peer_id_add_text(&id, hf_core_self(node->core));
+    snprintf(node->peer_id, sizeof node->peer_id, "%.*s", (int)id.len, (const char *)id.ptr);
+    hf_buf_deinit(&id);
+}
+
+static void add(const hf_node *node, const char *host, addresses *ret) {
+    if (ret->n == ADDRESSES_MAX) return;
+    const char *family = strchr(host, ':') ? "ip6" : "ip4";
+    snprintf(ret->text[ret->n++], ADDRESS_MAX, "/%s/%s/tcp/%d/p2p/%s", family, host, hf_tcp_port(node->tcp), node->peer_id);
+}
+
+/* One that listens everywhere has the addresses of its interfaces. IPv6 ones that only mean something on one link are left out. */
+static void add_interfaces(const hf_node *node, bool v6, addresses *ret) {
+    uv_interface_address_t *all;
+    int n;
+    if (uv_interface_addresses(&all, &n)) return;
+    for (int i = 0; i < n; i++) {
+        char host[64];
+        const struct sockaddr_in6 *six = &all[i].address.address6;
+        if (all[i].is_internal) continue;
+        if (six->sin6_family == AF_INET && !uv_ip4_name(&all[i].address.address4, host, sizeof host)) add(node, host, ret);
+        if (v6 && six->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && !uv_ip6_name(six, host, sizeof host)) add(node, host, ret);
+    }
+    uv_free_interface_addresses(all, n);
+}
+
+static void collect(const hf_node *node, addresses *ret) {
+    const char *host = node->options->p2p_host;
+    bool any6 = !strcmp(host, "::");
+    ret->n = 0;
+    if (!hf_tcp_port(node->tcp)) return;
+    if (strcmp(host, "0.0.0.0") && !any6) return add(node, host, ret);
+    add_interfaces(node, any6, ret);
+    if (!ret->n) add(node, "127.0.0.1", ret);
+}
+
+void hf_describe_first_address(const hf_node *node, hf_buf *buf) {
+    addresses found;
+    collect(node, &found);
+    if (found.n) hf_buf_add_str(buf, found.text[0]);
+}
+
+static void add_addresses(const hf_node *node, hf_buf *buf) {
+    addresses found;
+    collect(node, &found);
+    hf_buf_add_str(buf, "\"addresses\":[");
+    for (size_t i = 0; i < found.n; i++) {
+        if (i) hf_buf_add_byte(buf, ',');
+        hf_json_add_text(buf, hf_str(found.text[i]));
+    }
+    hf_buf_add_byte(buf, ']');
+}
+
+void hf_describe_site(const hf_node *node, hf_buf *buf) {
+    const hf_options *o = node->options;
+    hf_buf_add_byte(buf, '{');
+    hf_core_describe(node->core, buf);
+    hf_buf_add_byte(buf, ',');
+    add_addresses(node, buf);
+    hf_buf_add_str(buf, ",\"siblings\":[");
+    for (size_t i = 0; i < o->n_sibling; i++) {
+        hf_buf_add_str(buf, i ? ",{\"url\":" : "{\"url\":");
+        hf_json_add_text(buf, hf_str(o->sibling[i]));
+        hf_buf_add_str(buf, ",\"peerId\":\"\"}");
+    }
+    hf_buf_add_str(buf, "]}\n");
+}
+
+bool hf_describe_to_lock(const hf_node *node) {
+    hf_mem mem = node->mem;
+    hf_buf text;
+    hf_buf_init(&text, &mem);
+    hf_buf_add_str(&text, "{\"peerId\":");
+    hf_json_add_text(&text, hf_str(node->peer_id));
+    hf_buf_add_byte(&text, ',');
+    add_addresses(node, &text);
+    hf_buf_add_str(&text, "}\n");
+    bool done = !text.err && hf_lock_write(node->lock, hf_buf_bytes(&text));
+    hf_buf_deinit(&text);
+    return done;
+}

@@ -1,0 +1,14 @@
+/* describe: what a node tells about itself: its peer ID, the addresses it listens at, /.well-known/holdfast.json. */
+#ifndef HF_NODE_DESCRIBE_H
+#define HF_NODE_DESCRIBE_H
+#include "node.h"
+
+/* Fills node->peer_id. */
+void hf_describe_self(hf_node *node);
+/* Multiaddr with /p2p/ID; nothing when it does not listen. */
+void hf_describe_first_address(const hf_node *node, hf_buf *buf);
+/* JSON of /.well-known/holdfast.json. */
+void hf_describe_site(const hf_node *node, hf_buf *buf);
+/* Leaves {"peerId","addresses"} with the lock, for `holdfast id`. */
+bool hf_describe_to_lock(const hf_node *node);
+#endif

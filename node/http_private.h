@@ -1,0 +1,93 @@
+/* http_private: what the parts of http share: http.c (life), http_client.c (a connection: bytes in, bytes out, deadlines), http_exchange.c (a request and
+ * its answer), http_events.c (server-sent events), http_peer.c (WebSockets that carry a peer). */
+#ifndef HF_NODE_HTTP_PRIVATE_H
+#define HF_NODE_HTTP_PRIVATE_H
+#include "http.h"
+#include "http_request.h"
+#include "listen.h"
+#include "site.h"
+#include "tls.h"
+#include "ws_frame.h"
+
+enum { HF_HTTP_READ_BYTES = 64 * 1024 };
+
+typedef enum hf_phase {
+    HF_PHASE_HEAD,     /* a request is awaited, or coming in */
+    HF_PHASE_BODY,     /* its head is there, its body is not */
+    HF_PHASE_WAITING,  /* its answer is held until what it wrote is durable */
+    HF_PHASE_EVENTS, HF_PHASE_PEER,
+    HF_PHASE_LINGER,   /* all is said; what they still send is thrown away, so that they can read it */
+    HF_PHASE_GONE,     /* closed; its memory goes in a later turn of the loop */
+} hf_phase;
+
+typedef struct hf_client {
+    hf_http *http;
+    struct hf_client *next, *previous;          /* all clients */
+    struct hf_client *next_waiting, *next_listener;
+    uv_poll_t poll;
+    int fd, events;                             /* events: polled for now */
+    hf_tls_link *tls;                           /* NULL: plain */
+    hf_phase phase;
+    hf_buf in;                                  /* read, not yet used */
+    size_t scanned, head_len, need;             /* of the request in `in`: see http_parse.h; need: head and body */
+    hf_buf out;                                 /* WAITING: the answer held; else to be written, from out_at on */
+    size_t out_at;
+    uint64_t deadline_ms, began_ms;             /* began: of the body */
+    uint64_t seq;                               /* WAITING: for this to be stored */
+    bool last;                                  /* nothing more after what is in `out` */
+    bool broken;                                /* could not be written to; closed in the next turn */
+    bool tls_wants_write;                       /* before it can read on */
+    hf_channel channel;                         /* PEER */
+    bool channel_up;                            /* the core knows it */
+    hf_ws_reader ws;
+} hf_client;
+
+struct hf_http {
+    hf_node *node;
+    hf_tls *tls;
+    hf_listener listener;
+    uv_timer_t tick;
+    hf_arena arena;                             /* of the request at hand */
+    hf_buf scratch;                             /* of the answer at hand */
+    hf_client *clients, *waiting, **waiting_last, *listeners;
+    size_t n_clients, n_clients_max;            /* their memory included */
+    size_t n_ticks, n_queued_bytes;             /* queued: in all `out` */
+    bool loopback, stopping;
+    uint8_t read_buffer[HF_HTTP_READ_BYTES];
+};
+
+/* ---- connections ---- */
+void hf_client_new(hf_http *http, int fd);
+/* Writes at once what the system takes, keeps the rest. */
+void hf_client_send(hf_client *c, hf_bytes head, hf_bytes body);
+/* What is in `out` by now may go. */
+void hf_client_flush(hf_client *c);
+/* What was read may be used by now: the next request, if it is there. */
+void hf_client_go_on(hf_client *c);
+/* Both, and then on with reading. */
+void hf_client_resume(hf_client *c);
+void hf_client_shut(hf_client *c);
+/* Looks at deadlines. */
+void hf_client_tick(hf_client *c);
+bool hf_client_is_busy(const hf_client *c);
+void hf_client_end_in(hf_client *c, uint64_t ms);
+
+/* ---- exchanges ---- */
+/* Uses up one request from c->in, if all of it is there. False: not yet, or there is nothing more to be done here. */
+bool hf_exchange_take(hf_client *c);
+void hf_exchange_forget(hf_client *c);
+
+/* ---- events ---- */
+void hf_events_begin(hf_client *c, bool head);
+void hf_events_forget(hf_client *c);
+void hf_events_beat(hf_http *http);
+
+/* ---- WebSockets ---- */
+bool hf_peer_is_asked_for(const hf_http_head *head);
+/* 0, or the status to refuse with. */
+unsigned hf_peer_begin(hf_client *c, const hf_http_head *head);
+/* Unmasks in place. */
+void hf_peer_take(hf_client *c, uint8_t *bytes, size_t len);
+void hf_peer_sent(hf_client *c, size_t len);
+void hf_peer_forget(hf_client *c);
+#endif

@@ -1,0 +1,20 @@
+/* http_request: a parsed head -> hf_request, and hf_response -> bytes on the wire. No state. */
+#ifndef HF_NODE_HTTP_REQUEST_H
+#define HF_NODE_HTTP_REQUEST_H
+#include "../core/app/app.h"
+#include "http_parse.h"
+
+typedef struct hf_wire_request {
+    hf_request request;              /* without body */
+    hf_bytes entry, query_version;   /* header Holdfast-Entry, base64url; the value of ?v= */
+    bool gzip, head;
+} hf_wire_request;
+
+/* Views into the head; only the origin is in the arena. `origin`: the configured one or NULL (then from Host). `loopback`: we listen on loopback
+ * only, so a Host that is neither a name of this machine nor the origin's is a page elsewhere that had its name pointed here. Returns 0, or the
+ * status to refuse with. */
+unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bool loopback, hf_arena *arena, hf_wire_request *ret);
+
+/* Status line and headers. Returns whether a body follows. */
+bool hf_http_add_head(hf_buf *buf, const hf_response *response, bool keep_alive);
+#endif

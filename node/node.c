@@ -1,0 +1,429 @@
+/* node: see node.h. The loop: everything that happens is told to the core, then the core is drained: blocks to the store, bytes to channels, news to
+ * those who listen. */
+#include "node.h"
+
+#include "describe.h"
+#include "http.h"
+#include "lock.h"
+#include "mdns.h"
+#include "say.h"
+#include "site.h"
+#include "tcp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, DRAIN_MIN_MS = 50, DRAIN_MAX_MS = 5000, DRAIN_TICK_MS = 5, FILES_MAX = 65536 };
+
+uint64_t hf_node_now(const hf_node *node) { return uv_now(node->loop); }
+
+uint64_t hf_node_wall(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
+    (void)ctx, (void)old_len;
+    if (new_len) return realloc(ptr, new_len);
+    free(ptr);
+    return NULL;
+}
+
+static void random_fill(void *ctx, uint8_t *out, size_t len) {
+    (void)ctx;
+    while (len) {
+        ssize_t n = getrandom(out, len < 256 ? len : 256, 0);
+        if (n < 0 && errno == EINTR) continue;
+        HF_ASSERT(n > 0);
+        out += n;
+        len -= (size_t)n;
+    }
+}
+
+/* ---- channels ---- */
+
+hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote) {
+    channel->conn = ++node->next_conn;
+    hf_err err = hf_core_conn_open(node->core, hf_node_now(node), channel->conn, dialer, expected, remote);
+    if (err) return err;
+    channel->next = node->channels;
+    node->channels = channel;
+    hf_node_pump(node);
+    return HF_OK;
+}
+
+static hf_channel *channel_of(hf_node *node, uint64_t conn) {
+    hf_channel *c = node->channels;
+    while (c && c->conn != conn) c = c->next;
+    return c;
+}
+
+static void forget(hf_node *node, hf_channel *channel) {
+    for (hf_channel **at = &node->channels; *at; at = &(*at)->next)
+        if (*at == channel) {
+            *at = channel->next;
+            return;
+        }
+}
+
+void hf_node_channel_recv(hf_node *node, hf_channel *channel, hf_bytes bytes) {
+    hf_err err = hf_core_conn_recv(node->core, hf_node_now(node), channel->conn, bytes);
+    if (err && err != HF_NOT_FOUND) hf_say(HF_LEVEL_ERROR, "peer input", "error", hf_err_name(err), NULL);
+    hf_node_pump(node);
+}
+
+void hf_node_channel_sent(hf_node *node, hf_channel *channel, size_t len) {
+    channel->queued_bytes -= len < channel->queued_bytes ? len : channel->queued_bytes;
+    if (!channel->busy || channel->queued_bytes > LOW_WATER) return;
+    channel->busy = false;
+    hf_core_conn_busy(node->core, hf_node_now(node), channel->conn, false);
+    hf_node_pump(node);
+}
+
+void hf_node_channel_down(hf_node *node, hf_channel *channel) {
+    forget(node, channel);
+    if (!node->core) return;
+    hf_core_conn_lost(node->core, hf_node_now(node), channel->conn);
+    hf_node_pump(node);
+}
+
+/* ---- the core's outputs ---- */
+
+static void out_store(hf_node *node, const hf_out *out) {
+    hf_bytes address = out->database ? hf_core_address(node->core, out->database) : HF_BYTES(NULL, 0);
+    if (!hf_store_put(node->store, out->seq, address, HF_BYTES(out->cid, sizeof out->cid), out->bytes)) return;
+    hf_say(HF_LEVEL_ERROR, "no memory for a block to store; stopping so that nothing is acknowledged falsely", NULL);
+    abort();
+}
+
+static void out_send(hf_node *node, const hf_out *out) {
+    hf_channel *channel = channel_of(node, out->conn);
+    if (!channel) return;
+    channel->queued_bytes += out->bytes.len;
+    channel->send(channel, out->bytes);
+    if (channel->busy || channel->queued_bytes < HIGH_WATER) return;
+    channel->busy = true;
+    hf_core_conn_busy(node->core, hf_node_now(node), channel->conn, true);
+}
+
+static void out_close(hf_node *node, const hf_out *out) {
+    hf_channel *channel = channel_of(node, out->conn);
+    if (!channel) return;
+    forget(node, channel);
+    hf_say(HF_LEVEL_DEBUG, "connection closed", "via", channel->via, "reason", out->reason ? out->reason : "", NULL);
+    channel->close(channel);
+}
+
+static void say_peer(hf_node *node, const char *event, const hf_out *out) {
+    hf_buf id;
+    hf_buf_init(&id, &node->mem);
+    hf_peer_id_add_text(&id, &out->peer);
+    hf_buf_add_byte(&id, 0);
+    hf_channel *channel = channel_of(node, out->conn);
+    if (!id.err) hf_say(HF_LEVEL_INFO, event, "peer", (const char *)id.ptr, "via", channel ? channel->via : "-", "reason", out->reason ? out->reason : "-", NULL);
+    hf_buf_deinit(&id);
+}
+
+static void take(hf_node *node, const hf_out *out) {
+    switch (out->kind) {
+    case HF_OUT_STORE: out_store(node, out); break;
+    case HF_OUT_SEND: out_send(node, out); break;
+    case HF_OUT_CONN_CLOSE: out_close(node, out); break;
+    case HF_OUT_CHANGED:
+        if (node->http) hf_http_changed(node->http, hf_collection_schema(hf_core_collection(node->core, out->database))->name);
+        break;
+    case HF_OUT_PEER_UP: say_peer(node, "peer up", out); break;
+    case HF_OUT_PEER_DOWN: say_peer(node, "peer down", out); break;
+    case HF_OUT_REFUSED: say_peer(node, "entry refused", out); break;
+    case HF_OUT_PEER_KNOWN:
+    case HF_OUT_LEVEL:
+    case HF_OUT_INTRODUCED:
+    case HF_OUT_SIGNAL:
+    case HF_OUT_NONE: break;
+    }
+}
+
+static void on_timer(uv_timer_t *timer) {
+    hf_node *node = timer->data;
+    hf_core_tick(node->core, hf_node_now(node));
+    hf_node_pump(node);
+}
+
+void hf_node_pump(hf_node *node) {
+    hf_out out;
+    while (hf_core_next(node->core, hf_node_now(node), &out)) take(node, &out);
+    hf_store_commit(node->store);
+    uint64_t at = hf_core_deadline(node->core), now = hf_node_now(node);
+    if (at == UINT64_MAX) uv_timer_stop(&node->timer);
+    else uv_timer_start(&node->timer, on_timer, at > now ? at - now : 0, 0);
+}
+
+static void on_stored(void *ctx, uint64_t seq) {
+    hf_node *node = ctx;
+    hf_core_stored(node->core, hf_node_now(node), seq);
+    if (node->http) hf_http_stored(node->http, seq);
+    hf_node_pump(node);
+}
+
+/* The disk refused: answering any further write would be a lie, and what was told to others must stay true after a restart. */
+static void on_store_failed(void *ctx, const char *why) {
+    hf_node *node = ctx;
+    hf_say(HF_LEVEL_ERROR, "the store cannot write; stopping", "why", why, "dir", node->options->dir, NULL);
+    node->ready = false;
+    node->failed = true;
+    uv_stop(node->loop);
+}
+
+/* ---- starting ---- */
+
+static bool fail(const char *what, const char *why) {
+    hf_say(HF_LEVEL_ERROR, what, "why", why, NULL);
+    return false;
+}
+
+/* Two processes on one folder would be one identity writing in two places. Held until the process ends. */
+static bool lock_dir(hf_node *node) {
+    const char *dir = node->options->dir;
+    if (mkdir(dir, 0700) && errno != EEXIST) return fail("cannot make the data folder", strerror(errno));
+    bool taken;
+    node->lock = hf_lock_take(dir, &taken);
+    if (node->lock >= 0) return true;
+    return fail(taken ? "the data folder is in use by another node" : "cannot open the data folder", taken ? dir : strerror(errno));
+}
+
+static bool get_secrets(hf_node *node, hf_secrets *ret) {
+    hf_buf kept;
+    hf_buf_init(&kept, &node->mem);
+    bool ok = hf_store_meta_get(node->store, "secrets", &kept) && kept.len == sizeof *ret;
+    if (ok) memcpy(ret, kept.ptr, sizeof *ret);
+    else {
+        hf_secrets_make(random_fill, NULL, ret);
+        ok = hf_store_meta_set(node->store, "secrets", HF_BYTES(ret, sizeof *ret));
+    }
+    hf_buf_deinit(&kept);
+    return ok || fail("cannot keep the node's keys", node->options->dir);
+}
+
+static bool make_core(hf_node *node) {
+    hf_secrets secrets;
+    if (!get_secrets(node, &secrets)) return false;
+    hf_arena arena;
+    hf_arena_init(&arena, &node->mem);
+    hf_bytes problem;
+    hf_core_config config = {
+        .release = hf_site_release(node->site),
+        .script_url = hf_site_script_url(node->site),
+        .secrets = &secrets,
+        .agent = HF_TEXT("holdfast/0.1.0 node"),
+        .by_session = true,
+        .random = random_fill,
+        .blocks = {hf_store_get, node->store},
+    };
+    config.files = hf_site_app_files(node->site, &config.n_files);
+    node->core = hf_core_new(&node->mem, &config, &arena, &problem);
+    memset(&secrets, 0, sizeof secrets);
+    char text[1024];
+    if (!node->core) snprintf(text, sizeof text, "%.*s", (int)problem.len, (const char *)problem.ptr);
+    hf_arena_deinit(&arena);
+    return node->core || fail("the app does not load", text);
+}
+
+typedef struct loading { hf_node *node; size_t n, n_damaged; } loading;
+
+static bool load_one(void *ctx, hf_bytes address, hf_bytes block) {
+    loading *l = ctx;
+    hf_fault fault = {"", 0};
+    uint32_t number = 0;
+    for (uint32_t i = 1; address.len && i <= hf_core_n_databases(l->node->core); i++)
+        if (hf_eq(address, hf_core_address(l->node->core, i))) number = i;
+    if (address.len && !number) return true; /* of a collection that the app has no more: kept, not shown */
+    l->n++;
+    if (!hf_core_load(l->node->core, number, block, &fault)) return true;
+    l->n_damaged++;
+    hf_say(HF_LEVEL_ERROR, "a stored block does not load; peers will be asked for it", "reason", fault.what, NULL);
+    return true;
+}
+
+static bool load(hf_node *node) {
+    loading l = {.node = node};
+    const char *why;
+    if (hf_store_each(node->store, load_one, &l, &why)) return fail("the store is damaged", why);
+    char n[32], damaged[32];
+    snprintf(n, sizeof n, "%zu", l.n);
+    snprintf(damaged, sizeof damaged, "%zu", l.n_damaged);
+    hf_say(HF_LEVEL_INFO, "loaded", "blocks", n, "damaged", damaged, NULL);
+    return hf_core_start(node->core, hf_node_now(node)) == HF_OK || fail("cannot start", "no memory");
+}
+
+static void found_on_lan(hf_node *node, const char *multiaddr) {
+    const char *problem;
+    if (!hf_tcp_join(node->tcp, multiaddr, &problem)) hf_say(HF_LEVEL_DEBUG, "an address on the LAN is not used", "address", multiaddr, "why", problem, NULL);
+}
+
+static bool open_network(hf_node *node) {
+    const hf_options *o = node->options;
+    const char *problem = "";
+    node->tcp = hf_tcp_open(node, &problem);
+    if (!node->tcp) return fail("cannot listen for peers", problem);
+    node->http = hf_http_open(node, &problem);
+    if (!node->http) return fail("cannot serve pages", problem);
+    for (size_t i = 0; i < o->n_join; i++)
+        if (!hf_tcp_join(node->tcp, o->join[i], &problem)) return fail(o->join[i], problem);
+    if (o->mdns && hf_tcp_port(node->tcp)) node->mdns = hf_mdns_open(node, o->mdns_service, hf_tcp_port(node->tcp), found_on_lan, &problem);
+    if (o->mdns && hf_tcp_port(node->tcp) && !node->mdns) hf_say(HF_LEVEL_WARN, "no peers will be found on the LAN", "why", problem, NULL);
+    return true;
+}
+
+static void tell_ready(hf_node *node) {
+    char http[256];
+    const hf_options *o = node->options;
+    bool v6 = strchr(o->http_host, ':') != NULL;
+    snprintf(http, sizeof http, "%s://%s%s%s:%d", o->tls_cert ? "https" : "http", v6 ? "[" : "", o->http_host, v6 ? "]" : "", hf_http_port(node->http));
+    hf_buf p2p;
+    hf_buf_init(&p2p, &node->mem);
+    hf_describe_first_address(node, &p2p);
+    hf_buf_add_byte(&p2p, 0);
+    const char *address = p2p.err || p2p.len == 1 ? "off" : (const char *)p2p.ptr;
+    hf_say(HF_LEVEL_INFO, "ready", "peer", node->peer_id, "http", http, "p2p", address, NULL);
+    printf("ready %s %s %s\n", node->peer_id, http, address);
+    fflush(stdout);
+    hf_buf_deinit(&p2p);
+}
+
+/* ---- stopping ---- */
+
+/* What was asked before the signal may still be on its way in; then whatever is begun gets its answer, unless it takes too long. */
+static void on_drain(uv_timer_t *timer) {
+    hf_node *node = timer->data;
+    uint64_t waited = hf_node_now(node) - node->stopping_ms;
+    if (waited >= DRAIN_MIN_MS) hf_http_refuse_more(node->http);
+    bool idle = !hf_http_is_busy(node->http) && hf_core_seq(node->core) == hf_core_seq_stored(node->core);
+    if (waited >= DRAIN_MAX_MS || (waited >= DRAIN_MIN_MS && idle)) uv_stop(node->loop);
+}
+
+static void begin_stop(hf_node *node) {
+    node->stopping = true;
+    node->ready = false;
+    node->stopping_ms = hf_node_now(node);
+    hf_http_stop(node->http);
+    uv_timer_start(&node->drain, on_drain, DRAIN_TICK_MS, DRAIN_TICK_MS);
+}
+
+static bool app_is_fine(hf_node *node) {
+    const hf_options *o = node->options;
+    const char *problem = "";
+    hf_site *site = hf_site_open(&node->mem, o->app, o->assets, o->worker, &problem);
+    if (!site) return fail("not reloaded", problem);
+    hf_arena arena;
+    hf_arena_init(&arena, &node->mem);
+    size_t n;
+    const hf_file *files = hf_site_app_files(site, &n);
+    hf_bytes why = {NULL, 0};
+    hf_app *app = n ? hf_app_new(&node->mem, files, n, 0, &arena, &why) : NULL;
+    char text[1024];
+    snprintf(text, sizeof text, "%.*s", (int)why.len, (const char *)why.ptr);
+    bool fine = app || !n || fail("not reloaded", text);
+    hf_app_free(app);
+    hf_arena_deinit(&arena);
+    hf_site_close(site);
+    return fine;
+}
+
+/* Files and certificate are read anew by starting anew, if the app is still one. */
+static void reload(hf_node *node) {
+    if (!app_is_fine(node)) return;
+    hf_say(HF_LEVEL_INFO, "reloading", NULL);
+    node->again = true;
+    begin_stop(node);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    hf_node *node = handle->data;
+    if (number == SIGHUP && !node->stopping) return reload(node);
+    if (number == SIGHUP) return;
+    node->again = false;
+    if (node->stopping) return uv_stop(node->loop);
+    hf_say(HF_LEVEL_INFO, "stopping", NULL);
+    begin_stop(node);
+}
+
+static void watch_signals(hf_node *node) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < HF_COUNT(numbers); i++) {
+        uv_signal_init(node->loop, &node->signals[i]);
+        node->signals[i].data = node;
+        uv_signal_start(&node->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static bool start(hf_node *node) {
+    const hf_options *o = node->options;
+    const char *problem = "";
+    if (!lock_dir(node)) return false;
+    node->site = hf_site_open(&node->mem, o->app, o->assets, o->worker, &problem);
+    if (!node->site) return fail("the app cannot be read", problem);
+    node->store = hf_store_open(node->loop, o->dir, on_stored, on_store_failed, node, &problem);
+    if (!node->store) return fail("the store cannot be opened", problem);
+    if (!make_core(node) || !load(node) || !open_network(node)) return false;
+    watch_signals(node);
+    hf_describe_self(node);
+    if (!hf_describe_to_lock(node)) return fail("cannot write to the data folder", strerror(errno));
+    node->ready = true;
+    hf_node_pump(node);
+    tell_ready(node);
+    return true;
+}
+
+/* Each connection is one. */
+static void allow_many_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return;
+    files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void close_if_open(uv_handle_t *handle, void *ctx) {
+    (void)ctx;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+static void stop(hf_node *node) {
+    hf_mdns_close(node->mdns);
+    hf_tcp_close(node->tcp);
+    hf_http_close(node->http);
+    hf_store_close(node->store);
+    hf_core_free(node->core);
+    node->core = NULL;
+    hf_site_close(node->site);
+    uv_walk(node->loop, close_if_open, NULL); /* timers and signals are left */
+    uv_run(node->loop, UV_RUN_DEFAULT);
+    HF_ASSERT(uv_loop_close(node->loop) == 0);
+    if (node->lock >= 0) close(node->lock);
+}
+
+int hf_node_run(const hf_options *options) {
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    hf_node node = {.options = options, .loop = &loop, .mem = {resize, NULL}, .lock = -1};
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    uv_timer_init(&loop, &node.timer);
+    node.timer.data = &node;
+    uv_timer_init(&loop, &node.drain);
+    node.drain.data = &node;
+    node.started_ms = hf_node_wall();
+    allow_many_files();
+    bool ok = start(&node);
+    if (ok) uv_run(&loop, UV_RUN_DEFAULT);
+    bool clean = ok && node.stopping && !node.failed;
+    stop(&node);
+    return !clean ? 1 : node.again ? HF_NODE_AGAIN : 0;
+}

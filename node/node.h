@@ -1,0 +1,60 @@
+/* node: the native shell around the core: one libuv loop, one store, HTTP with WebSockets, TCP peers. This file is what its parts share;
+ * hf_node_run is what main calls. */
+#ifndef HF_NODE_H
+#define HF_NODE_H
+#include "../core/core.h"
+#include "options.h"
+#include "store.h"
+
+#include <uv.h>
+
+typedef struct hf_node hf_node;
+
+/* A byte channel to a peer, whatever carries it. The carriage owns it; the node only finds it by number. */
+typedef struct hf_channel {
+    uint64_t conn;
+    const char *via;                                          /* "tcp", "ws" */
+    void (*send)(struct hf_channel *channel, hf_bytes bytes); /* copies or sends at once */
+    void (*close)(struct hf_channel *channel);                /* after what was sent; then it is the carriage's to free */
+    size_t queued_bytes;                                      /* given to send and not yet taken by the system */
+    bool busy;                                                /* the core was told to wait */
+    struct hf_channel *next;
+} hf_channel;
+
+struct hf_node {
+    const hf_options *options;
+    uv_loop_t *loop;
+    hf_mem mem;
+    hf_core *core;
+    hf_store *store;
+    struct hf_site *site;      /* app folder and browser files: site.h */
+    struct hf_http *http;      /* http.h */
+    struct hf_tcp *tcp;        /* tcp.h */
+    struct hf_mdns *mdns;      /* mdns.h; NULL when off */
+    hf_channel *channels;
+    uint64_t next_conn;
+    uv_timer_t timer, drain;   /* the core's deadline; looks whether a stop may end */
+    uv_signal_t signals[3];
+    uint64_t started_ms, stopping_ms;
+    int lock;                  /* file descriptor */
+    bool ready, stopping;
+    bool again, failed;        /* again: a reload; failed: the store cannot write */
+    char peer_id[HF_PEER_ID_TEXT_MAX];
+};
+
+enum { HF_NODE_AGAIN = -1 };
+/* Runs until SIGTERM or SIGINT. Exit status: 0 done, 1 failed; HF_NODE_AGAIN: SIGHUP, the caller starts the program anew. */
+int hf_node_run(const hf_options *options);
+
+/* ---- for the carriages ---- */
+uint64_t hf_node_now(const hf_node *node);                    /* ms, monotonic */
+uint64_t hf_node_wall(void);                                  /* ms since 1970 */
+/* A channel is up: gets its number and is told to the core. HF_LIMIT: the carriage closes it. `remote`: binary multiaddr, may be empty. */
+HF_MUST_USE hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote);
+void hf_node_channel_recv(hf_node *node, hf_channel *channel, hf_bytes bytes);
+/* The system took `len` bytes of what was queued. */
+void hf_node_channel_sent(hf_node *node, hf_channel *channel, size_t len);
+void hf_node_channel_down(hf_node *node, hf_channel *channel);
+/* Drains the core; called after every call on it. */
+void hf_node_pump(hf_node *node);
+#endif

@@ -1,0 +1,219 @@
+/* store: see store.h. */
+#include "store.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char SCHEMA[] =
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=FULL;"
+    "PRAGMA wal_autocheckpoint=4000;"
+    "CREATE TABLE IF NOT EXISTS blocks (seq INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, address TEXT NOT NULL, block BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+
+/* A block that waits for its commit. */
+typedef struct item {
+    struct item *next;
+    uint64_t seq;
+    uint16_t address_len, cid_len;
+    size_t block_len;
+    uint8_t bytes[]; /* address, cid, block */
+} item;
+
+struct hf_store {
+    uv_loop_t *loop;
+    uv_work_t work;
+    sqlite3 *writer, *reader;
+    sqlite3_stmt *begin, *commit, *rollback, *insert, *get;
+    void (*stored)(void *ctx, uint64_t seq);
+    void (*failed)(void *ctx, const char *why);
+    void *ctx;
+    item *waiting, **waiting_last; /* handed over */
+    item *batch;                   /* being committed */
+    bool running, broken;
+    char why[256];
+};
+
+static const char *fail(hf_store *s, sqlite3 *db, const char *what) {
+    snprintf(s->why, sizeof s->why, "%s: %s", what, db ? sqlite3_errmsg(db) : "no memory");
+    return s->why;
+}
+
+static bool open_db(const char *path, int flags, sqlite3 **ret) {
+    if (sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) return false;
+    sqlite3_busy_timeout(*ret, 5000);
+    return true;
+}
+
+static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret) {
+    return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
+}
+
+static bool prepare_all(hf_store *s) {
+    return prepare(s->writer, "BEGIN IMMEDIATE", &s->begin) && prepare(s->writer, "COMMIT", &s->commit) &&
+           prepare(s->writer, "ROLLBACK", &s->rollback) &&
+           prepare(s->writer, "INSERT OR IGNORE INTO blocks (cid, address, block) VALUES (?1, ?2, ?3)", &s->insert) &&
+           prepare(s->reader, "SELECT block FROM blocks WHERE cid = ?1", &s->get);
+}
+
+static void close_db(hf_store *s) {
+    sqlite3_stmt *all[] = {s->begin, s->commit, s->rollback, s->insert, s->get};
+    for (size_t i = 0; i < HF_COUNT(all); i++) sqlite3_finalize(all[i]);
+    sqlite3_close(s->reader);
+    sqlite3_close(s->writer);
+}
+
+hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *, uint64_t), void (*failed)(void *, const char *), void *ctx,
+                        const char **ret_why) {
+    static char why[256];
+    char path[4096];
+    hf_store *s = calloc(1, sizeof *s);
+    if (!s) return *ret_why = "no memory", NULL;
+    *s = (hf_store){.loop = loop, .stored = stored, .failed = failed, .ctx = ctx};
+    s->waiting_last = &s->waiting;
+    snprintf(path, sizeof path, "%s/holdfast.db", dir);
+    char *message = NULL;
+    if (!open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->writer)) fail(s, s->writer, path);
+    else if (sqlite3_exec(s->writer, SCHEMA, NULL, NULL, &message) != SQLITE_OK) fail(s, s->writer, path);
+    else if (!open_db(path, SQLITE_OPEN_READONLY, &s->reader) || !prepare_all(s)) fail(s, s->reader, path);
+    else return s;
+    sqlite3_free(message);
+    memcpy(why, s->why, sizeof why);
+    *ret_why = why;
+    close_db(s);
+    free(s);
+    return NULL;
+}
+
+hf_err hf_store_each(hf_store *s, bool (*each)(void *, hf_bytes, hf_bytes), void *ctx, const char **ret_why) {
+    sqlite3_stmt *select;
+    if (!prepare(s->reader, "SELECT address, block FROM blocks ORDER BY seq", &select)) return *ret_why = fail(s, s->reader, "reading"), HF_MALFORMED;
+    int code;
+    while ((code = sqlite3_step(select)) == SQLITE_ROW) {
+        hf_bytes address = HF_BYTES(sqlite3_column_text(select, 0), (size_t)sqlite3_column_bytes(select, 0));
+        hf_bytes block = HF_BYTES(sqlite3_column_blob(select, 1), (size_t)sqlite3_column_bytes(select, 1));
+        if (!each(ctx, address, block)) break;
+    }
+    bool damaged = code != SQLITE_DONE && code != SQLITE_ROW;
+    if (damaged) *ret_why = fail(s, s->reader, "reading");
+    sqlite3_finalize(select);
+    return damaged ? HF_MALFORMED : HF_OK;
+}
+
+hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret) {
+    hf_store *s = store;
+    sqlite3_reset(s->get);
+    sqlite3_bind_blob(s->get, 1, cid.ptr, (int)cid.len, SQLITE_STATIC);
+    if (sqlite3_step(s->get) != SQLITE_ROW) return sqlite3_reset(s->get), HF_NOT_FOUND;
+    *ret = HF_BYTES(sqlite3_column_blob(s->get, 0), (size_t)sqlite3_column_bytes(s->get, 0));
+    return HF_OK;
+}
+
+hf_err hf_store_put(hf_store *s, uint64_t seq, hf_bytes address, hf_bytes cid, hf_bytes block) {
+    item *i = malloc(sizeof *i + address.len + cid.len + block.len);
+    if (!i) return HF_NOMEM;
+    *i = (item){NULL, seq, (uint16_t)address.len, (uint16_t)cid.len, block.len};
+    if (address.len) memcpy(i->bytes, address.ptr, address.len);
+    memcpy(i->bytes + address.len, cid.ptr, cid.len);
+    memcpy(i->bytes + address.len + cid.len, block.ptr, block.len);
+    *s->waiting_last = i;
+    s->waiting_last = &i->next;
+    return HF_OK;
+}
+
+static bool step(sqlite3_stmt *statement) {
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE;
+}
+
+static bool insert(hf_store *s, const item *i) {
+    const uint8_t *cid = i->bytes + i->address_len;
+    sqlite3_bind_blob(s->insert, 1, cid, i->cid_len, SQLITE_STATIC);
+    sqlite3_bind_text(s->insert, 2, (const char *)i->bytes, i->address_len, SQLITE_STATIC);
+    sqlite3_bind_blob64(s->insert, 3, cid + i->cid_len, i->block_len, SQLITE_STATIC);
+    return step(s->insert);
+}
+
+/* On a pool thread: the writer connection is used by one commit at a time. */
+static void run_commit(uv_work_t *work) {
+    hf_store *s = work->data;
+    bool ok = step(s->begin);
+    for (const item *i = s->batch; ok && i; i = i->next) ok = insert(s, i);
+    if (ok) ok = step(s->commit);
+    if (ok) return;
+    fail(s, s->writer, "the store cannot write");
+    step(s->rollback);
+    s->broken = true;
+}
+
+static uint64_t drop_batch(hf_store *s) {
+    uint64_t seq = 0;
+    while (s->batch) {
+        item *i = s->batch;
+        s->batch = i->next;
+        seq = i->seq;
+        free(i);
+    }
+    return seq;
+}
+
+static void committed(uv_work_t *work, int status) {
+    (void)status;
+    hf_store *s = work->data;
+    s->running = false;
+    uint64_t seq = drop_batch(s);
+    if (s->broken) return s->failed(s->ctx, s->why);
+    s->stored(s->ctx, seq);
+    hf_store_commit(s);
+}
+
+static bool take_batch(hf_store *s) {
+    if (s->running || s->broken || !s->waiting) return false;
+    s->batch = s->waiting;
+    s->waiting = NULL;
+    s->waiting_last = &s->waiting;
+    s->work.data = s;
+    return true;
+}
+
+void hf_store_commit(hf_store *s) {
+    if (!take_batch(s)) return;
+    s->running = true;
+    uv_queue_work(s->loop, &s->work, run_commit, committed);
+}
+
+void hf_store_close(hf_store *s) {
+    if (!s) return;
+    while (s->running) uv_run(s->loop, UV_RUN_ONCE);
+    if (take_batch(s)) {
+        run_commit(&s->work);
+        drop_batch(s);
+    }
+    s->batch = s->waiting;
+    drop_batch(s);
+    close_db(s);
+    free(s);
+}
+
+bool hf_store_meta_get(hf_store *s, const char *key, hf_buf *ret) {
+    sqlite3_stmt *q;
+    if (!prepare(s->reader, "SELECT value FROM meta WHERE key = ?1", &q)) return false;
+    sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
+    bool there = sqlite3_step(q) == SQLITE_ROW;
+    if (there) hf_buf_add(ret, HF_BYTES(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)));
+    sqlite3_finalize(q);
+    return there && !ret->err;
+}
+
+bool hf_store_meta_set(hf_store *s, const char *key, hf_bytes value) {
+    sqlite3_stmt *q;
+    if (s->running || !prepare(s->writer, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", &q)) return false;
+    sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_blob64(q, 2, value.ptr, value.len, SQLITE_STATIC);
+    bool done = sqlite3_step(q) == SQLITE_DONE;
+    sqlite3_finalize(q);
+    return done;
+}

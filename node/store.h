@@ -1,0 +1,30 @@
+/* store: blocks in one SQLite file, durable before they are acknowledged. WAL with synchronous=FULL; everything that was handed over while one commit
+ * ran goes into the next (group commit), on a thread of the loop's pool, so that the loop never waits for the disk.
+ * Reading is done at once on the loop's thread, through a connection of its own. */
+#ifndef HF_NODE_STORE_H
+#define HF_NODE_STORE_H
+#include "../core/core.h"
+
+#include <uv.h>
+
+typedef struct hf_store hf_store;
+
+/* Opens DIR/holdfast.db. `stored(ctx, seq)` is called on the loop when everything up to seq is durable; `failed(ctx, why)` when the disk
+ * refused: nothing is acknowledged from then on. On failure NULL and *ret_why (static or until the next call). */
+hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *ctx, uint64_t seq), void (*failed)(void *ctx, const char *why), void *ctx,
+                        const char **ret_why);
+/* Waits for the commit under way, commits the rest, closes. */
+void hf_store_close(hf_store *store);
+
+/* Every block in stored order; address is empty for a block that is not an entry. each() returns false to stop. HF_MALFORMED: the file is damaged (*ret_why). */
+HF_MUST_USE hf_err hf_store_each(hf_store *store, bool (*each)(void *ctx, hf_bytes address, hf_bytes block), void *ctx, const char **ret_why);
+/* hf_block_source.get: a stored block by CID; valid until the next call. */
+hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret_block);
+/* Hands a block over (copied). Committed by the next hf_store_commit. */
+HF_MUST_USE hf_err hf_store_put(hf_store *store, uint64_t seq, hf_bytes address, hf_bytes cid, hf_bytes block);
+/* Starts a commit of what was handed over, unless one runs (then it follows that one). */
+void hf_store_commit(hf_store *store);
+/* A small named value, written at once and durably; NULL text reads. Returns false when it is not there or could not be written. */
+bool hf_store_meta_get(hf_store *store, const char *key, hf_buf *ret);
+bool hf_store_meta_set(hf_store *store, const char *key, hf_bytes value);
+#endif

@@ -1,0 +1,344 @@
+/* tcp: see tcp.h. */
+#include "tcp.h"
+
+#include "../core/codec/multiaddr.h"
+#include "say.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    READ_BYTES = 64 * 1024,
+    JOINS_MAX = 256,                          /* remembered peers; more found on the LAN are not dialled */
+    BACKOFF_BASE_MS = 1000, BACKOFF_MAX_MS = 300 * 1000, CONNECT_MS = 10000,
+};
+
+/* A peer to stay connected to. */
+typedef struct join {
+    struct join *next;
+    hf_tcp *tcp;
+    char text[256];                           /* as it was given */
+    char host[256], port[8];
+    hf_peer_id peer;                          /* len 0: whoever answers */
+    unsigned failures;
+    uv_timer_t timer;
+    uv_getaddrinfo_t lookup;
+    bool looking, closed;                     /* looking: the look-up will come back; closed: the timer will not */
+    struct wire *wire;                        /* NULL: not connected now */
+} join;
+
+typedef struct wire {
+    hf_channel channel;
+    hf_tcp *tcp;
+    join *join;                               /* NULL: it dialled us */
+    uv_tcp_t socket;
+    uv_connect_t connect;
+    bool told, closing;                       /* told: the core knows it */
+    struct wire *next;
+} wire;
+
+typedef struct write_request { uv_write_t request; wire *wire; size_t len; uint8_t bytes[]; } write_request;
+
+struct hf_tcp {
+    hf_node *node;
+    uv_tcp_t listener;
+    int port;
+    join *joins;
+    size_t n_joins;
+    wire *wires;
+    bool closing;
+    uint8_t read_buffer[READ_BYTES];
+};
+
+/* ---- a connection ---- */
+
+static void again(join *j);
+
+static void on_closed(uv_handle_t *handle) {
+    wire *l = handle->data;
+    for (wire **at = &l->tcp->wires; *at; at = &(*at)->next)
+        if (*at == l) {
+            *at = l->next;
+            break;
+        }
+    free(l);
+}
+
+static void shut(wire *l) {
+    if (l->closing) return;
+    l->closing = true;
+    if (l->told) hf_node_channel_down(l->tcp->node, &l->channel);
+    if (l->join) {
+        l->join->wire = NULL;
+        again(l->join);
+    }
+    uv_close((uv_handle_t *)&l->socket, on_closed);
+}
+
+static wire *wire_of(hf_channel *channel) { return (wire *)((char *)channel - offsetof(wire, channel)); }
+
+static void on_written(uv_write_t *request, int status) {
+    write_request *w = (write_request *)request;
+    wire *l = w->wire;
+    size_t len = w->len;
+    free(w);
+    if (l->closing) return;
+    if (status < 0) return shut(l);
+    hf_node_channel_sent(l->tcp->node, &l->channel, len);
+}
+
+static void tcp_send(hf_channel *channel, hf_bytes bytes) {
+    wire *l = wire_of(channel);
+    if (l->closing) return;
+    /* What the system takes at once needs no copy. */
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    int n = uv_stream_get_write_queue_size((uv_stream_t *)&l->socket) ? 0 : uv_try_write((uv_stream_t *)&l->socket, &buf, 1);
+    size_t sent = n > 0 ? (size_t)n : 0;
+    channel->queued_bytes -= sent;
+    if (sent == bytes.len) return;
+    hf_bytes rest = hf_sub(bytes, sent, bytes.len);
+    write_request *w = malloc(sizeof *w + rest.len);
+    if (!w) return; /* the stream is torn: Noise on the other side will end it */
+    *w = (write_request){.wire = l, .len = rest.len};
+    memcpy(w->bytes, rest.ptr, rest.len);
+    buf = uv_buf_init((char *)w->bytes, (unsigned)rest.len);
+    if (uv_write(&w->request, (uv_stream_t *)&l->socket, &buf, 1, on_written)) free(w);
+}
+
+/* The node forgot it already; what was given to the system still goes out. */
+static void tcp_close(hf_channel *channel) {
+    wire *l = wire_of(channel);
+    l->told = false;
+    shut(l);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
+    (void)suggested;
+    wire *l = handle->data;
+    *ret = uv_buf_init((char *)l->tcp->read_buffer, READ_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+    wire *l = stream->data;
+    if (n < 0) return shut(l);
+    if (n > 0 && !l->closing) hf_node_channel_recv(l->tcp->node, &l->channel, HF_BYTES(buf->base, (size_t)n));
+}
+
+static wire *wire_new(hf_tcp *tcp) {
+    wire *l = calloc(1, sizeof *l);
+    if (!l) return NULL;
+    l->tcp = tcp;
+    l->channel = (hf_channel){.via = "tcp", .send = tcp_send, .close = tcp_close};
+    uv_tcp_init(tcp->node->loop, &l->socket);
+    l->socket.data = l;
+    l->next = tcp->wires;
+    tcp->wires = l;
+    return l;
+}
+
+static void remote_of(wire *l, hf_buf *ret) {
+    struct sockaddr_storage address;
+    int len = sizeof address;
+    char host[64], text[96];
+    hf_fault fault;
+    if (uv_tcp_getpeername(&l->socket, (struct sockaddr *)&address, &len)) return;
+    bool v6 = address.ss_family == AF_INET6;
+    if (v6) uv_ip6_name((struct sockaddr_in6 *)&address, host, sizeof host);
+    else uv_ip4_name((struct sockaddr_in *)&address, host, sizeof host);
+    unsigned port = ntohs(v6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
+    snprintf(text, sizeof text, "/%s/%s/tcp/%u", v6 ? "ip6" : "ip4", host, port);
+    if (hf_multiaddr_parse(hf_str(text), ret, &fault)) hf_buf_clear(ret);
+}
+
+static void begin(wire *l, bool dialer, const hf_peer_id *expected) {
+    hf_buf remote;
+    hf_buf_init(&remote, &l->tcp->node->mem);
+    remote_of(l, &remote);
+    uv_tcp_nodelay(&l->socket, 1);
+    l->told = true;
+    if (hf_node_channel_up(l->tcp->node, &l->channel, dialer, expected, hf_buf_bytes(&remote))) {
+        l->told = false;
+        shut(l);
+    } else if (!l->closing && uv_read_start((uv_stream_t *)&l->socket, on_alloc, on_read)) shut(l);
+    hf_buf_deinit(&remote);
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    hf_tcp *tcp = listener->data;
+    wire *l = status ? NULL : wire_new(tcp);
+    if (!l) return;
+    if (uv_accept(listener, (uv_stream_t *)&l->socket)) shut(l);
+    else begin(l, false, NULL);
+}
+
+/* ---- staying connected ---- */
+
+static void dial(join *j);
+
+static void on_again(uv_timer_t *timer) { dial(timer->data); }
+
+/* min(1 s * 2^n, 5 min), half of it jitter, so that many nodes do not come back at once. */
+static void again(join *j) {
+    if (j->tcp->closing) return;
+    uint64_t full = (uint64_t)BACKOFF_BASE_MS << (j->failures < 16 ? j->failures : 16);
+    if (full > BACKOFF_MAX_MS) full = BACKOFF_MAX_MS;
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = 0;
+    j->failures++;
+    uv_timer_start(&j->timer, on_again, full / 2 + random % (full / 2 + 1), 0);
+}
+
+static void on_connected(uv_connect_t *request, int status) {
+    wire *l = request->data;
+    if (l->closing) return;
+    if (status) {
+        hf_say(HF_LEVEL_DEBUG, "cannot reach", "address", l->join->text, "why", uv_strerror(status), NULL);
+        return shut(l);
+    }
+    uv_timer_stop(&l->join->timer);
+    l->join->failures = 0;
+    begin(l, true, l->join->peer.len ? &l->join->peer : NULL);
+}
+
+static void on_overdue(uv_timer_t *timer) {
+    join *j = timer->data;
+    if (j->wire) shut(j->wire);
+}
+
+static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
+    join *j = lookup->data;
+    j->looking = false;
+    wire *l = status || j->tcp->closing ? NULL : wire_new(j->tcp);
+    if (l) {
+        l->join = j;
+        l->connect.data = l;
+        j->wire = l;
+        uv_timer_start(&j->timer, on_overdue, CONNECT_MS, 0);
+        if (uv_tcp_connect(&l->connect, &l->socket, found->ai_addr, on_connected)) shut(l);
+    } else again(j);
+    uv_freeaddrinfo(found);
+}
+
+static void dial(join *j) {
+    if (j->wire || j->looking || j->tcp->closing) return;
+    if (j->peer.len && hf_core_connected(j->tcp->node->core, &j->peer)) return again(j); /* it dialled us meanwhile */
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    j->lookup.data = j;
+    j->looking = !uv_getaddrinfo(j->tcp->node->loop, &j->lookup, on_address, j->host, j->port, &hints);
+    if (!j->looking) again(j);
+}
+
+/* /ip4|ip6|dns…/HOST/tcp/PORT[/p2p/ID] */
+static const char *parse_join(hf_tcp *tcp, const char *text, join *j) {
+    hf_buf binary;
+    hf_multiaddr address;
+    hf_fault fault = {"malformed", 0};
+    hf_buf_init(&binary, &tcp->node->mem);
+    const char *bad = NULL;
+    if (strlen(text) >= sizeof j->text || hf_multiaddr_parse(hf_str(text), &binary, &fault) || hf_multiaddr_read(hf_buf_bytes(&binary), &address, &fault)) bad = fault.what;
+    else if (address.n < 2 || address.parts[1].code != HF_MA_TCP || (address.n > 2 && address.parts[2].code != HF_MA_P2P) || address.n > 3) bad = "only /ip4|ip6|dns/HOST/tcp/PORT[/p2p/ID] can be dialled";
+    else {
+        hf_bytes host = address.parts[0].value, port = address.parts[1].value;
+        strcpy(j->text, text);
+        snprintf(j->port, sizeof j->port, "%u", (unsigned)port.ptr[0] << 8 | port.ptr[1]);
+        if (address.parts[0].code == HF_MA_IP4) inet_ntop(AF_INET, host.ptr, j->host, sizeof j->host);
+        else if (address.parts[0].code == HF_MA_IP6) inet_ntop(AF_INET6, host.ptr, j->host, sizeof j->host);
+        else snprintf(j->host, sizeof j->host, "%.*s", (int)host.len, (const char *)host.ptr);
+        if (address.n == 3 && hf_peer_id_read(address.parts[2].value, &j->peer)) bad = "the peer ID is malformed";
+    }
+    hf_buf_deinit(&binary);
+    return bad;
+}
+
+/* A known peer was told of anew, perhaps at another address: no reason to wait any longer. */
+static void found_again(join *known, const join *news) {
+    if (known->wire || !uv_is_active((uv_handle_t *)&known->timer)) return;
+    memcpy(known->text, news->text, sizeof known->text);
+    memcpy(known->host, news->host, sizeof known->host);
+    memcpy(known->port, news->port, sizeof known->port);
+    uv_timer_stop(&known->timer);
+    dial(known);
+}
+
+bool hf_tcp_join(hf_tcp *tcp, const char *text, const char **ret_problem) {
+    join *j = calloc(1, sizeof *j);
+    if (!j) return *ret_problem = "out of memory", false;
+    const char *bad = parse_join(tcp, text, j);
+    if (!bad && j->peer.len && hf_peer_id_eq(&j->peer, hf_core_self(tcp->node->core))) bad = "that is this node itself";
+    if (!bad && tcp->n_joins == JOINS_MAX) bad = "256 peers are remembered already";
+    for (join *other = tcp->joins; other && !bad; other = other->next) {
+        bool same = !strcmp(other->text, j->text) || (j->peer.len && hf_peer_id_eq(&other->peer, &j->peer));
+        if (same) return found_again(other, j), free(j), true;
+    }
+    if (bad) return free(j), *ret_problem = bad, false;
+    j->tcp = tcp;
+    uv_timer_init(tcp->node->loop, &j->timer);
+    j->timer.data = j;
+    j->next = tcp->joins;
+    tcp->joins = j;
+    tcp->n_joins++;
+    dial(j);
+    return true;
+}
+
+/* ---- life ---- */
+
+hf_tcp *hf_tcp_open(hf_node *node, const char **ret_problem) {
+    const hf_options *o = node->options;
+    hf_tcp *tcp = calloc(1, sizeof *tcp);
+    if (!tcp) return *ret_problem = "out of memory", NULL;
+    tcp->node = node;
+    if (o->p2p_port < 0) return tcp;
+    struct sockaddr_storage address;
+    bool v4 = !uv_ip4_addr(o->p2p_host, o->p2p_port, (struct sockaddr_in *)&address);
+    if (!v4 && uv_ip6_addr(o->p2p_host, o->p2p_port, (struct sockaddr_in6 *)&address)) return *ret_problem = "not an IP address", NULL;
+    uv_tcp_init(node->loop, &tcp->listener);
+    tcp->listener.data = tcp;
+    int err = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&address, 0);
+    if (!err) err = uv_listen((uv_stream_t *)&tcp->listener, 1024, on_connection);
+    int len = sizeof address;
+    if (!err) err = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&address, &len);
+    if (err) return *ret_problem = uv_strerror(err), NULL;
+    tcp->port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* the same place in both families */
+    return tcp;
+}
+
+int hf_tcp_port(const hf_tcp *tcp) { return tcp ? tcp->port : 0; }
+
+static void on_join_closed(uv_handle_t *handle) {
+    join *j = handle->data;
+    j->closed = true;
+}
+
+static void on_listener_closed(uv_handle_t *handle) {
+    hf_tcp *tcp = handle->data;
+    tcp->port = 0;
+}
+
+/* Joins whose timer is closed and that no look-up will come back to. */
+static void free_joins(hf_tcp *tcp) {
+    for (join **at = &tcp->joins; *at;) {
+        join *j = *at;
+        if (j->closed && !j->looking) {
+            *at = j->next;
+            free(j);
+        } else at = &j->next;
+    }
+}
+
+void hf_tcp_close(hf_tcp *tcp) {
+    if (!tcp) return;
+    tcp->closing = true;
+    if (tcp->port) uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
+    for (wire *w = tcp->wires; w; w = w->next) shut(w);
+    for (join *j = tcp->joins; j; j = j->next) uv_close((uv_handle_t *)&j->timer, on_join_closed);
+    while (tcp->wires || tcp->joins || tcp->port) {
+        uv_run(tcp->node->loop, UV_RUN_ONCE);
+        free_joins(tcp);
+    }
+    free(tcp);
+}

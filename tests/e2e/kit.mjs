@@ -1,0 +1,209 @@
+/* kit: real nodes and real browsers for the end-to-end suites. Nothing here waits for time: it waits for a condition, with a deadline that fails. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const ROOT = new URL('../..', import.meta.url).pathname
+const HOLDFAST = process.env.HOLDFAST ?? join(ROOT, 'build/holdfast')
+const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync']
+
+const cleanups = []
+export const onExit = f => { cleanups.push(f) }
+
+/** Ends what was started, the newest first. */
+export async function cleanUp () {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+}
+
+export function tempDir () {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'))
+  onExit(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export async function freePort () {
+  const server = createServer()
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** Polls until `condition` gives something truthy; throws with `what` after `ms`. */
+export async function until (what, condition, ms = 15_000, every = 25) {
+  const end = Date.now() + ms
+  let last
+  for (;;) {
+    try {
+      const value = await condition()
+      if (value) return value
+      last = undefined
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}${last ? ` (${last.message})` : ''}`)
+    await new Promise(resolve => setTimeout(resolve, every))
+  }
+}
+
+/** A node with fixed ports, so that it can be killed and come back as itself. */
+export class Node {
+  static async make (options = {}) {
+    const node = new Node()
+    node.port = options.port ?? await freePort()
+    node.p2p = await freePort()
+    node.dir = options.dir ?? tempDir()
+    node.flags = options.flags ?? []
+    node.origin = `http://localhost:${node.port}`
+    onExit(() => node.process?.kill('SIGKILL'))
+    return node
+  }
+
+  get multiaddr () { return `/ip4/127.0.0.1/tcp/${this.p2p}` }
+
+  /** Resolves when it is ready; `ms`: how long that took. */
+  async start (extra = []) {
+    const began = performance.now()
+    this.process = spawn(HOLDFAST, ['serve', '--http', `127.0.0.1:${this.port}`, '--p2p', `127.0.0.1:${this.p2p}`, '--dir', this.dir, '--no-mdns',
+      ...this.flags, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.log = ''
+    this.process.stderr.on('data', chunk => { this.log = (this.log + chunk).slice(-20_000) })
+    this.gone = new Promise(resolve => this.process.once('exit', (code, signal) => resolve(signal ?? code)))
+    let out = ''
+    await new Promise((resolve, reject) => {
+      this.process.stdout.on('data', chunk => {
+        out += chunk
+        if (out.includes('\n')) resolve()
+      })
+      this.gone.then(code => reject(new Error(`the node ended (${code}): ${this.log}`)))
+    })
+    this.peerId = out.split(' ')[1]
+    this.ms = performance.now() - began
+    return this
+  }
+
+  async kill () {
+    this.process.kill('SIGKILL')
+    return this.gone
+  }
+
+  async stop () {
+    this.process.kill('SIGTERM')
+    return this.gone
+  }
+
+  async get (path, init) { return fetch(this.origin + path, init) }
+
+  async post (path, fields) {
+    return fetch(this.origin + path, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual' })
+  }
+
+  /** [{id, text, done}] as the page shows them, all pages of it. */
+  async items () {
+    const items = []
+    for (let path = '/'; path;) {
+      const html = await (await this.get(path)).text()
+      items.push(...itemsOf(html))
+      path = /<a[^>]*rel="next"[^>]*href="([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&')
+    }
+    return items
+  }
+
+  async texts () { return (await this.items()).map(item => item.text) }
+}
+
+/** The items of a list page. */
+export function itemsOf (html) {
+  return html.split(/<li id="todo-/).slice(1).map(part => ({
+    id: /^([^"]+)"/.exec(part)[1],
+    text: unescapeHtml(/<a [^>]*href="\/todos\/[^"]+"[^>]*>([\s\S]*?)<\/a>/.exec(part)?.[1].replace(/<[^>]+>/g, '').trim() ?? ''),
+    done: /aria-pressed="true"/.test(part)
+  }))
+}
+
+const unescapeHtml = text => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')
+
+let shared = null
+
+/** One Chromium for a suite; each context is a user's profile of its own. */
+export async function browser () {
+  shared ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS })
+  onExit(() => shared?.close().then(() => { shared = null }))
+  return shared
+}
+
+/** A profile on disk, that can be closed and opened again. */
+export async function profile (dir, options = {}) {
+  const context = await chromium.launchPersistentContext(dir, { executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS, ...options })
+  onExit(() => context.close().catch(() => {}))
+  return context
+}
+
+/** Opens a page and waits until its worker speaks. */
+export async function visit (context, url) {
+  const page = await context.newPage()
+  page.errors = []
+  page.on('pageerror', error => page.errors.push(String(error)))
+  page.on('console', message => { if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) page.errors.push(message.text()) })
+  await page.goto(url)
+  await settled(page)
+  return page
+}
+
+/** The worker controls the page and told it the mode. */
+export async function settled (page) {
+  await page.waitForFunction(() => navigator.serviceWorker.controller && document.getElementById('hf-status')?.hidden === false)
+}
+
+export const mode = page => page.evaluate(() => document.documentElement.dataset.mode)
+export const peers = page => page.evaluate(() => Number(document.documentElement.dataset.peers))
+export const shown = async page => itemsOf(await page.content()).map(item => item.text)
+export const inMode = (page, wanted, ms) => page.waitForFunction(m => document.documentElement.dataset.mode === m, wanted, { timeout: ms ?? 20_000 })
+export const hasPeers = (page, n) => page.waitForFunction(m => Number(document.documentElement.dataset.peers) >= m, n, { timeout: 20_000 })
+export const showsText = (page, text, ms) => page.waitForFunction(t => document.querySelector('main')?.innerText.includes(t), text, { timeout: ms ?? 15_000 })
+
+export async function addTodo (page, text) {
+  await page.fill('input[name=text]', text)
+  await page.press('input[name=text]', 'Enter')
+}
+
+/* ---- running ---- */
+
+const tests = []
+export const test = (name, run) => { tests.push({ name, run }) }
+
+/** Runs what was declared, in order; closes with `N passed, N failed`. */
+export async function run () {
+  let passed = 0
+  let failed = 0
+  const only = process.argv[2]
+  for (const { name, run } of tests) {
+    if (only && !name.includes(only)) continue
+    const began = Date.now()
+    try {
+      await run()
+      passed++
+      console.log(`ok ${name} (${Date.now() - began} ms)`)
+    } catch (error) {
+      failed++
+      console.log(`FAILED ${name}\n  ${error.stack?.split('\n').slice(0, 6).join('\n  ')}`)
+    }
+  }
+  await cleanUp()
+  console.log(`${passed} passed, ${failed} failed`)
+  process.exit(failed || !passed ? 1 : 0)
+}
+
+export function equal (got, want, what) {
+  const a = JSON.stringify(got)
+  const b = JSON.stringify(want)
+  if (a !== b) throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${b?.slice(0, 500)}`)
+}
+
+export function ok (condition, what) {
+  if (!condition) throw new Error(what)
+}
