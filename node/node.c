@@ -132,6 +132,22 @@ static void say_peer(hf_node *node, const char *event, const hf_out *out) {
     hf_buf_deinit(&id);
 }
 
+/* So that they are dialled again after a restart, before anybody tells of them. Written when no commit runs. */
+static void keep_peers(hf_node *node) {
+    if (!node->tcp || !hf_store_idle(node->store)) return;
+    hf_buf lines;
+    hf_buf_init(&lines, &node->mem);
+    if (hf_tcp_news(node->tcp, &lines) && (lines.err || !hf_store_meta_set(node->store, "peers", hf_buf_bytes(&lines))))
+        hf_say(HF_LEVEL_WARN, "found peers are not remembered", NULL);
+    hf_buf_deinit(&lines);
+}
+
+static void peer_up(hf_node *node, const hf_out *out) {
+    hf_channel *channel = channel_of(node, out->conn);
+    if (channel && !strcmp(channel->via, "tcp")) hf_tcp_reached(channel);
+    say_peer(node, "peer up", out);
+}
+
 static void take(hf_node *node, const hf_out *out) {
     switch (out->kind) {
     case HF_OUT_STORE: out_store(node, out); break;
@@ -140,7 +156,7 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_CHANGED:
         if (node->http) hf_http_changed(node->http, hf_collection_schema(hf_core_collection(node->core, out->database))->name);
         break;
-    case HF_OUT_PEER_UP: say_peer(node, "peer up", out); break;
+    case HF_OUT_PEER_UP: peer_up(node, out); break;
     case HF_OUT_PEER_DOWN: say_peer(node, "peer down", out); break;
     case HF_OUT_REFUSED: say_peer(node, "entry refused", out); break;
     case HF_OUT_PEER_KNOWN:
@@ -160,6 +176,7 @@ static void on_timer(uv_timer_t *timer) {
 void hf_node_pump(hf_node *node) {
     hf_out out;
     while (hf_core_next(node->core, hf_node_now(node), &out)) take(node, &out);
+    keep_peers(node);
     hf_store_commit(node->store);
     uint64_t at = hf_core_deadline(node->core), now = hf_node_now(node);
     if (at == UINT64_MAX) uv_timer_stop(&node->timer);
@@ -265,7 +282,14 @@ static bool load(hf_node *node) {
 
 static void found_on_lan(hf_node *node, const char *multiaddr) {
     const char *problem;
-    if (!hf_tcp_join(node->tcp, multiaddr, &problem)) hf_say(HF_LEVEL_DEBUG, "an address on the LAN is not used", "address", multiaddr, "why", problem, NULL);
+    if (!hf_tcp_found(node->tcp, multiaddr, &problem)) hf_say(HF_LEVEL_DEBUG, "an address on the LAN is not used", "address", multiaddr, "why", problem, NULL);
+}
+
+static void remember_peers(hf_node *node) {
+    hf_buf lines;
+    hf_buf_init(&lines, &node->mem);
+    if (hf_store_meta_get(node->store, "peers", &lines)) hf_tcp_remember(node->tcp, hf_buf_bytes(&lines));
+    hf_buf_deinit(&lines);
 }
 
 static bool open_network(hf_node *node) {
@@ -277,6 +301,7 @@ static bool open_network(hf_node *node) {
     if (!node->http) return fail("cannot serve pages", problem);
     for (size_t i = 0; i < o->n_join; i++)
         if (!hf_tcp_join(node->tcp, o->join[i], &problem)) return fail(o->join[i], problem);
+    remember_peers(node);
     if (o->mdns && hf_tcp_port(node->tcp)) node->mdns = hf_mdns_open(node, o->mdns_service, hf_tcp_port(node->tcp), found_on_lan, &problem);
     if (o->mdns && hf_tcp_port(node->tcp) && !node->mdns) hf_say(HF_LEVEL_WARN, "no peers will be found on the LAN", "why", problem, NULL);
     return true;

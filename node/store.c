@@ -198,6 +198,8 @@ void hf_store_close(hf_store *s) {
     free(s);
 }
 
+bool hf_store_idle(const hf_store *s) { return !s->running && !s->broken; }
+
 bool hf_store_meta_get(hf_store *s, const char *key, hf_buf *ret) {
     sqlite3_stmt *q;
     if (!prepare(s->reader, "SELECT value FROM meta WHERE key = ?1", &q)) return false;

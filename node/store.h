@@ -24,7 +24,10 @@ hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret_block);
 HF_MUST_USE hf_err hf_store_put(hf_store *store, uint64_t seq, hf_bytes address, hf_bytes cid, hf_bytes block);
 /* Starts a commit of what was handed over, unless one runs (then it follows that one). */
 void hf_store_commit(hf_store *store);
-/* A small named value, written at once and durably; NULL text reads. Returns false when it is not there or could not be written. */
+/* No commit runs now. */
+bool hf_store_idle(const hf_store *store);
+/* A small named value, written at once and durably; NULL text reads. Writing needs an idle
+ * store. False: it is not there, or could not be written. */
 bool hf_store_meta_get(hf_store *store, const char *key, hf_buf *ret);
 bool hf_store_meta_set(hf_store *store, const char *key, hf_bytes value);
 #endif

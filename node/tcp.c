@@ -13,7 +13,9 @@
 
 enum {
     READ_BYTES = 64 * 1024,
-    JOINS_MAX = 256,                          /* remembered peers; more found on the LAN are not dialled */
+    JOINS_MAX = 256,                          /* peers to stay connected to */
+    FOUND_FAILURES_MAX = 8,                   /* a found peer that was never reached is forgotten after so many attempts, about two minutes */
+    REMEMBERED_MAX = 64,
     BACKOFF_BASE_MS = 1000, BACKOFF_MAX_MS = 300 * 1000, CONNECT_MS = 10000,
 };
 
@@ -25,9 +27,10 @@ typedef struct join {
     char host[256], port[8];
     hf_peer_id peer;                          /* len 0: whoever answers */
     unsigned failures;
+    bool asked, reached, kept;                /* asked for by the operator; connected once; remembered with this address */
     uv_timer_t timer;
     uv_getaddrinfo_t lookup;
-    bool looking, closed;                     /* looking: the look-up will come back; closed: the timer will not */
+    bool looking, leaving, closed;            /* looking: the look-up will come back; leaving: forgotten; closed: the timer will not */
     struct wire *wire;                        /* NULL: not connected now */
 } join;
 
@@ -50,6 +53,7 @@ struct hf_tcp {
     join *joins;
     size_t n_joins;
     wire *wires;
+    bool found_news;                          /* a found peer was reached that is not remembered yet */
     bool closing;
     uint8_t read_buffer[READ_BYTES];
 };
@@ -57,6 +61,7 @@ struct hf_tcp {
 /* ---- a connection ---- */
 
 static void again(join *j);
+static void free_joins(hf_tcp *tcp);
 
 static void on_closed(uv_handle_t *handle) {
     wire *l = handle->data;
@@ -177,13 +182,38 @@ static void on_connection(uv_stream_t *listener, int status) {
 
 /* ---- staying connected ---- */
 
+/* Joins whose timer is closed and that no look-up will come back to. */
+static void free_joins(hf_tcp *tcp) {
+    for (join **at = &tcp->joins; *at;) {
+        join *j = *at;
+        if (j->closed && !j->looking) {
+            *at = j->next;
+            free(j);
+        } else at = &j->next;
+    }
+}
+
 static void dial(join *j);
 
 static void on_again(uv_timer_t *timer) { dial(timer->data); }
 
+static void on_forgotten(uv_handle_t *handle) {
+    join *j = handle->data;
+    j->closed = true;
+    free_joins(j->tcp);
+}
+
+static void forget(join *j) {
+    if (j->leaving) return;
+    j->leaving = true;
+    j->tcp->n_joins--;
+    uv_close((uv_handle_t *)&j->timer, on_forgotten);
+}
+
 /* min(1 s * 2^n, 5 min), half of it jitter, so that many nodes do not come back at once. */
 static void again(join *j) {
-    if (j->tcp->closing) return;
+    if (j->tcp->closing || j->leaving) return;
+    if (!j->asked && !j->reached && j->failures == FOUND_FAILURES_MAX) return forget(j);
     uint64_t full = (uint64_t)BACKOFF_BASE_MS << (j->failures < 16 ? j->failures : 16);
     if (full > BACKOFF_MAX_MS) full = BACKOFF_MAX_MS;
     uint32_t random = 0;
@@ -200,7 +230,6 @@ static void on_connected(uv_connect_t *request, int status) {
         return shut(l);
     }
     uv_timer_stop(&l->join->timer);
-    l->join->failures = 0;
     begin(l, true, l->join->peer.len ? &l->join->peer : NULL);
 }
 
@@ -212,6 +241,10 @@ static void on_overdue(uv_timer_t *timer) {
 static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
     join *j = lookup->data;
     j->looking = false;
+    if (j->leaving) {
+        uv_freeaddrinfo(found);
+        return free_joins(j->tcp);
+    }
     wire *l = status || j->tcp->closing ? NULL : wire_new(j->tcp);
     if (l) {
         l->join = j;
@@ -223,9 +256,18 @@ static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fo
     uv_freeaddrinfo(found);
 }
 
+/* The other end is who we wanted. */
+static void reached(join *j) {
+    j->failures = 0;
+    j->reached = true;
+    if (j->kept) return;
+    j->kept = true;
+    j->tcp->found_news |= !j->asked;
+}
+
 static void dial(join *j) {
-    if (j->wire || j->looking || j->tcp->closing) return;
-    if (j->peer.len && hf_core_connected(j->tcp->node->core, &j->peer)) return again(j); /* it dialled us meanwhile */
+    if (j->wire || j->looking || j->leaving || j->tcp->closing) return;
+    if (j->peer.len && hf_core_connected(j->tcp->node->core, &j->peer)) return reached(j), again(j); /* it dialled us meanwhile */
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     j->lookup.data = j;
     j->looking = !uv_getaddrinfo(j->tcp->node->loop, &j->lookup, on_address, j->host, j->port, &hints);
@@ -254,9 +296,25 @@ static const char *parse_join(hf_tcp *tcp, const char *text, join *j) {
     return bad;
 }
 
+void hf_tcp_reached(hf_channel *channel) {
+    join *j = wire_of(channel)->join;
+    if (j) reached(j);
+}
+
+/* Room for one more: whoever was found, never reached, and failed most often goes. */
+static bool make_room(hf_tcp *tcp) {
+    join *worst = NULL;
+    if (tcp->n_joins < JOINS_MAX) return true;
+    for (join *j = tcp->joins; j; j = j->next)
+        if (!j->asked && !j->reached && !j->leaving && j->failures && (!worst || j->failures > worst->failures)) worst = j;
+    if (worst) forget(worst);
+    return worst != NULL;
+}
+
 /* A known peer was told of anew, perhaps at another address: no reason to wait any longer. */
 static void found_again(join *known, const join *news) {
     if (known->wire || !uv_is_active((uv_handle_t *)&known->timer)) return;
+    if (strcmp(known->text, news->text)) known->kept = false;
     memcpy(known->text, news->text, sizeof known->text);
     memcpy(known->host, news->host, sizeof known->host);
     memcpy(known->port, news->port, sizeof known->port);
@@ -264,24 +322,61 @@ static void found_again(join *known, const join *news) {
     dial(known);
 }
 
-bool hf_tcp_join(hf_tcp *tcp, const char *text, const char **ret_problem) {
+static bool add_join(hf_tcp *tcp, const char *text, bool asked, bool remembered, const char **ret_problem) {
     join *j = calloc(1, sizeof *j);
     if (!j) return *ret_problem = "out of memory", false;
     const char *bad = parse_join(tcp, text, j);
     if (!bad && j->peer.len && hf_peer_id_eq(&j->peer, hf_core_self(tcp->node->core))) bad = "that is this node itself";
-    if (!bad && tcp->n_joins == JOINS_MAX) bad = "256 peers are remembered already";
+    if (!bad && !asked && !j->peer.len) bad = "it does not say who is there";
     for (join *other = tcp->joins; other && !bad; other = other->next) {
         bool same = !strcmp(other->text, j->text) || (j->peer.len && hf_peer_id_eq(&other->peer, &j->peer));
-        if (same) return found_again(other, j), free(j), true;
+        if (same && !other->leaving) return found_again(other, j), free(j), true;
     }
+    if (!bad && !make_room(tcp)) bad = "256 peers are joined already";
     if (bad) return free(j), *ret_problem = bad, false;
     j->tcp = tcp;
+    j->asked = asked;
+    j->reached = j->kept = remembered;
     uv_timer_init(tcp->node->loop, &j->timer);
     j->timer.data = j;
     j->next = tcp->joins;
     tcp->joins = j;
     tcp->n_joins++;
     dial(j);
+    return true;
+}
+
+bool hf_tcp_join(hf_tcp *tcp, const char *multiaddr, const char **ret_problem) { return add_join(tcp, multiaddr, true, false, ret_problem); }
+
+bool hf_tcp_found(hf_tcp *tcp, const char *multiaddr, const char **ret_problem) { return add_join(tcp, multiaddr, false, false, ret_problem); }
+
+/* ---- over restarts ---- */
+
+void hf_tcp_remember(hf_tcp *tcp, hf_bytes lines) {
+    char text[sizeof((join *)0)->text];
+    const char *problem;
+    for (size_t at = 0, n = 0; at < lines.len && n < REMEMBERED_MAX; n++) {
+        size_t end = hf_find(lines, '\n', at);
+        hf_bytes line = hf_sub(lines, at, end - at);
+        at = end + 1;
+        if (line.len >= sizeof text) continue;
+        memcpy(text, line.ptr, line.len);
+        text[line.len] = 0;
+        if (!add_join(tcp, text, false, true, &problem)) hf_say(HF_LEVEL_DEBUG, "a remembered peer is left out", "address", text, "why", problem, NULL);
+    }
+}
+
+/* The newest joins come first, so those are kept. */
+bool hf_tcp_news(hf_tcp *tcp, hf_buf *ret_lines) {
+    if (!tcp->found_news) return false;
+    tcp->found_news = false;
+    size_t n = 0;
+    for (join *j = tcp->joins; j && n < REMEMBERED_MAX; j = j->next) {
+        if (j->asked || !j->reached || j->leaving) continue;
+        hf_buf_add_str(ret_lines, j->text);
+        hf_buf_add_byte(ret_lines, '\n');
+        n++;
+    }
     return true;
 }
 
@@ -309,25 +404,9 @@ hf_tcp *hf_tcp_open(hf_node *node, const char **ret_problem) {
 
 int hf_tcp_port(const hf_tcp *tcp) { return tcp ? tcp->port : 0; }
 
-static void on_join_closed(uv_handle_t *handle) {
-    join *j = handle->data;
-    j->closed = true;
-}
-
 static void on_listener_closed(uv_handle_t *handle) {
     hf_tcp *tcp = handle->data;
     tcp->port = 0;
-}
-
-/* Joins whose timer is closed and that no look-up will come back to. */
-static void free_joins(hf_tcp *tcp) {
-    for (join **at = &tcp->joins; *at;) {
-        join *j = *at;
-        if (j->closed && !j->looking) {
-            *at = j->next;
-            free(j);
-        } else at = &j->next;
-    }
 }
 
 void hf_tcp_close(hf_tcp *tcp) {
@@ -335,10 +414,8 @@ void hf_tcp_close(hf_tcp *tcp) {
     tcp->closing = true;
     if (tcp->port) uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
     for (wire *w = tcp->wires; w; w = w->next) shut(w);
-    for (join *j = tcp->joins; j; j = j->next) uv_close((uv_handle_t *)&j->timer, on_join_closed);
-    while (tcp->wires || tcp->joins || tcp->port) {
-        uv_run(tcp->node->loop, UV_RUN_ONCE);
-        free_joins(tcp);
-    }
+    for (join *j = tcp->joins; j; j = j->next)
+        if (!j->leaving) forget(j);
+    while (tcp->wires || tcp->joins || tcp->port) uv_run(tcp->node->loop, UV_RUN_ONCE);
     free(tcp);
 }

@@ -9,5 +9,13 @@ hf_tcp *hf_tcp_open(hf_node *node, const char **ret_problem);
 int hf_tcp_port(const hf_tcp *tcp); /* 0: not listening */
 /* Stays connected to this multiaddr (text, /ip4|ip6|dns4/…/tcp/…[/p2p/…]) until close. False: *ret_problem. Calling it again for the same peer changes nothing. */
 bool hf_tcp_join(hf_tcp *tcp, const char *multiaddr, const char **ret_problem);
+/* The same for a peer that was found, with its /p2p/ID; forgotten when it is never reached. */
+bool hf_tcp_found(hf_tcp *tcp, const char *multiaddr, const char **ret_problem);
+/* The peer on this channel has proved who it is. */
+void hf_tcp_reached(hf_channel *channel);
+/* Found peers over a restart, multiaddrs each with a line feed. */
+void hf_tcp_remember(hf_tcp *tcp, hf_bytes lines);
+/* True: what is to be kept for hf_tcp_remember has changed; appended. */
+bool hf_tcp_news(hf_tcp *tcp, hf_buf *ret_lines);
 void hf_tcp_close(hf_tcp *tcp);
 #endif

@@ -62,9 +62,11 @@ make_lan() {
     ip -n ${tag}a addr add 192.168.77.1/24 dev lan && ip -n ${tag}b addr add 192.168.77.2/24 dev lan || return
     for x in a b; do ip -n $tag$x link set lan up || return; done
 }
-serve() {
-    ip netns exec $tag$1 build/holdfast serve --dir "$work/$1" --name "$1" --log-level debug >>"$work/$1.log" 2>&1 &
-    pid[$1]=$!
+serve() { # $1: node, $2...: more flags
+    local node=$1
+    shift
+    ip netns exec $tag$node build/holdfast serve --dir "$work/$node" --name "$node" --log-level debug "$@" >>"$work/$node.log" 2>&1 &
+    pid[$node]=$!
 }
 # The same Host in both, so that what they answer can be compared.
 ask() {
@@ -195,4 +197,20 @@ check "b shows cheese within 20 s of its start" within 20 shows b cheese
 check "b takes wine" add b wine
 check "a shows wine within 10 s" within 10 shows a wine
 check "in the end: the versions are the same" within 10 same_versions
+
+# A LAN that swallows multicast: what was found before is dialled again, after a SIGKILL too.
+for x in a b; do
+    check "$x is killed" kill -9 "${pid[$x]}"
+    wait "${pid[$x]}" 2>/dev/null
+    serve $x --p2p 4100
+done
+check "found anew at fixed ports, a takes figs" within 20 add a figs
+check "b shows figs" within 20 shows b figs
+for x in a b; do
+    check "$x is killed again" kill -9 "${pid[$x]}"
+    wait "${pid[$x]}" 2>/dev/null
+    serve $x --p2p 4100 --no-mdns
+done
+check "without multicast, b takes rice" within 20 add b rice
+check "a shows rice, by remembering" within 20 shows a rice
 finish
