@@ -50,6 +50,7 @@ struct hf_tcp {
     hf_node *node;
     uv_tcp_t listener;
     int port;
+    bool listening;
     join *joins;
     size_t n_joins;
     wire *wires;
@@ -285,7 +286,7 @@ static const char *parse_join(hf_tcp *tcp, const char *text, join *j) {
     else if (address.n < 2 || address.parts[1].code != HF_MA_TCP || (address.n > 2 && address.parts[2].code != HF_MA_P2P) || address.n > 3) bad = "only /ip4|ip6|dns/HOST/tcp/PORT[/p2p/ID] can be dialled";
     else {
         hf_bytes host = address.parts[0].value, port = address.parts[1].value;
-        strcpy(j->text, text);
+        memcpy(j->text, text, strlen(text) + 1);
         snprintf(j->port, sizeof j->port, "%u", (unsigned)port.ptr[0] << 8 | port.ptr[1]);
         if (address.parts[0].code == HF_MA_IP4) inet_ntop(AF_INET, host.ptr, j->host, sizeof j->host);
         else if (address.parts[0].code == HF_MA_IP6) inet_ntop(AF_INET6, host.ptr, j->host, sizeof j->host);
@@ -382,40 +383,48 @@ bool hf_tcp_news(hf_tcp *tcp, hf_buf *ret_lines) {
 
 /* ---- life ---- */
 
+static const char *listen_at(hf_tcp *tcp, const char *host, int port) {
+    struct sockaddr_storage address;
+    bool v4 = !uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
+    if (!v4 && uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address)) return "not an IP address";
+    uv_tcp_init(tcp->node->loop, &tcp->listener);
+    tcp->listener.data = tcp;
+    tcp->listening = true;
+    int err = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&address, 0);
+    if (!err) err = uv_listen((uv_stream_t *)&tcp->listener, 1024, on_connection);
+    int len = sizeof address;
+    if (!err) err = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&address, &len);
+    if (err) return uv_strerror(err);
+    tcp->port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* the same place in both families */
+    return NULL;
+}
+
 hf_tcp *hf_tcp_open(hf_node *node, const char **ret_problem) {
     const hf_options *o = node->options;
     hf_tcp *tcp = calloc(1, sizeof *tcp);
     if (!tcp) return *ret_problem = "out of memory", NULL;
     tcp->node = node;
-    if (o->p2p_port < 0) return tcp;
-    struct sockaddr_storage address;
-    bool v4 = !uv_ip4_addr(o->p2p_host, o->p2p_port, (struct sockaddr_in *)&address);
-    if (!v4 && uv_ip6_addr(o->p2p_host, o->p2p_port, (struct sockaddr_in6 *)&address)) return *ret_problem = "not an IP address", NULL;
-    uv_tcp_init(node->loop, &tcp->listener);
-    tcp->listener.data = tcp;
-    int err = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&address, 0);
-    if (!err) err = uv_listen((uv_stream_t *)&tcp->listener, 1024, on_connection);
-    int len = sizeof address;
-    if (!err) err = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&address, &len);
-    if (err) return *ret_problem = uv_strerror(err), NULL;
-    tcp->port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* the same place in both families */
-    return tcp;
+    const char *problem = o->p2p_port < 0 ? NULL : listen_at(tcp, o->p2p_host, o->p2p_port);
+    if (!problem) return tcp;
+    *ret_problem = problem;
+    hf_tcp_close(tcp);
+    return NULL;
 }
 
 int hf_tcp_port(const hf_tcp *tcp) { return tcp ? tcp->port : 0; }
 
 static void on_listener_closed(uv_handle_t *handle) {
     hf_tcp *tcp = handle->data;
-    tcp->port = 0;
+    tcp->listening = false;
 }
 
 void hf_tcp_close(hf_tcp *tcp) {
     if (!tcp) return;
     tcp->closing = true;
-    if (tcp->port) uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
+    if (tcp->listening) uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
     for (wire *w = tcp->wires; w; w = w->next) shut(w);
     for (join *j = tcp->joins; j; j = j->next)
         if (!j->leaving) forget(j);
-    while (tcp->wires || tcp->joins || tcp->port) uv_run(tcp->node->loop, UV_RUN_ONCE);
+    while (tcp->wires || tcp->joins || tcp->listening) uv_run(tcp->node->loop, UV_RUN_ONCE);
     free(tcp);
 }

@@ -36,7 +36,7 @@ static void make(world *w) {
         HF_ASSERT(!hf_writer_init(&w->writers[i], &mem, secp, root, signing));
         HF_ASSERT(!hf_identity_read(hf_buf_bytes(&w->writers[i].block), &arena, &w->identities[i], NULL));
     }
-    for (uint8_t i = 0; i < GOOD; i++) {
+    for (int i = 0; i < GOOD; i++) {
         uint8_t next[2][32];
         size_t n_next = i ? 1 + (i % 3 == 0) : 0, from[2] = {i ? i - 1u - (i > 4 && i % 4 == 0) : 0, i / 2u};
         time[i] = 1;

@@ -72,6 +72,7 @@ HF_TEST(log200_replayed_step_by_step) {
     for (size_t i = 0; i < steps->as.list.n; i++) {
         const hf_value *step = &steps->as.list.items[i];
         size_t who = writer_named(text_of(step, "log"));
+        CHECK(who < HF_COUNT(logs));
         hf_bytes block = block_of(entries, text_of(step, "entry"));
         if (hf_eq(text_of(step, "t"), HF_TEXT("append"))) replay_append(&kit, logs[who], who, block);
         else hf_kit_join(logs[who], block, NULL);

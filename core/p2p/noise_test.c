@@ -85,7 +85,7 @@ HF_TEST(noise_reproduces_every_handshake_byte) {
         CHECK_BYTES(HF_BYTES(a.rx.key, 32), HF_BYTES(b.tx.key, 32));
         CHECK_BYTES(HF_BYTES(b.rx.key, 32), HF_BYTES(a.tx.key, 32));
         uint8_t zero[sizeof a.noise] = {0};
-        CHECK(memcmp(&a.noise, zero, sizeof zero) == 0); /* wiped */
+        CHECK(memcmp((const uint8_t *)&a.noise, zero, sizeof zero) == 0); /* wiped */
     }
 }
 

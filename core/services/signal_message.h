@@ -8,10 +8,10 @@ enum { HF_SIGNAL_MESSAGE_MAX = HF_SIGNAL_DATA_MAX + 4096 }; /* data, an ID and a
 
 typedef struct hf_signal_message {
     uint64_t kind;
-    bool wants;                               /* HELLO */
-    hf_peer_id peers[HF_SIGNAL_PEERS_MAX];    /* LIST */
-    size_t n_peers;
+    size_t n_peers;                           /* LIST */
+    hf_peer_id peers[HF_SIGNAL_PEERS_MAX];
     hf_peer_id peer;                          /* CARRY: to whom; DELIVER: from whom */
+    bool wants;                               /* HELLO */
     hf_bytes data;                            /* a view into what was read */
 } hf_signal_message;
 
