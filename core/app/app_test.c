@@ -593,6 +593,8 @@ HF_TEST(app_head_has_what_search_engines_want) {
         "<meta property=\"og:title\" content=\"All notes\">",
         "<meta property=\"og:site_name\" content=\"Notes &amp; more\">",
         "<meta property=\"og:image\" content=\"https://notes.example/static/i.png\">",
+        "<meta name=\"twitter:card\" content=\"summary_large_image\">",
+        "<link rel=\"apple-touch-icon\" href=\"/static/i.png?v=r1\" sizes=\"180x180\" type=\"image/png\">",
         "\"@type\":\"ItemList\"",
         "\"numberOfItems\":1",
         "\"position\":1,\"url\":\"https://notes.example/notes/",

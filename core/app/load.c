@@ -176,11 +176,13 @@ static hf_err add_assets(loading *l) {
     return err;
 }
 
-static hf_err check_icons(loading *l) {
+static hf_err check_pictures(loading *l) {
     const hf_app_manifest *m = &l->app->manifest;
     for (size_t i = 0; i < m->n_icons; i++)
         if (!find_file(l, hf_sub(m->icons[i].src, 1, m->icons[i].src.len)))
             return refuse(l, HF_TEXT("app.json"), 0, "names an icon that is not there:", m->icons[i].src);
+    if (m->image.len && !find_file(l, hf_sub(m->image, 1, m->image.len)))
+        return refuse(l, HF_TEXT("app.json"), 0, "names an image that is not there:", m->image);
     return HF_OK;
 }
 
@@ -193,7 +195,7 @@ static hf_err load(loading *l) {
     if (!err) err = add_route_templates(l);
     if (!err) err = link_templates(l);
     if (!err) err = fill_shelves(l->app);
-    if (!err) err = check_icons(l);
+    if (!err) err = check_pictures(l);
     return err ? err : add_assets(l);
 }
 

@@ -219,13 +219,16 @@ static hf_err read_texts(hf_manifest_reader *reader, const hf_value *root) {
     if (!err) err = hf_manifest_text(reader, NULL, root, "lang", false, &m->lang);
     if (!err) err = hf_manifest_text(reader, NULL, root, "themeColor", false, &m->theme_color);
     if (!err) err = hf_manifest_text(reader, NULL, root, "backgroundColor", false, &m->background_color);
+    if (!err) err = hf_manifest_text(reader, NULL, root, "image", false, &m->image);
+    if (!err && m->image.len && !hf_starts(m->image, HF_TEXT("/static/")))
+        return hf_manifest_refuse(reader, NULL, "must have an image that begins with /static/", HF_TEXT(""));
     return err;
 }
 
 static hf_err read_root(hf_manifest_reader *reader, const hf_value *root) {
     static const char *const known[] = {"name",       "title",           "description", "lang",
                                         "themeColor", "backgroundColor", "icons",       "collections",
-                                        "routes",     "actions",         NULL};
+                                        "routes",     "actions",         "image",       NULL};
     hf_err err = hf_manifest_keys(reader, NULL, root, known);
     if (!err) err = read_texts(reader, root);
     if (!err) err = read_icons(reader, root);

@@ -95,6 +95,7 @@ typedef struct hf_app_icon {
 
 typedef struct hf_app_manifest {
     hf_bytes name, title, description, lang, theme_color, background_color;
+    hf_bytes image; /* of shared links; empty: the first PNG icon */
     const hf_app_icon *icons;
     size_t n_icons;
     hf_schema *schemas;

@@ -126,7 +126,8 @@ static void add_icons(hf_buf *buf, const hf_app *app) {
     for (size_t i = 0; i < app->manifest.n_icons; i++) {
         const hf_app_icon *icon = &app->manifest.icons[i];
         if (hf_eq(icon->purpose, HF_TEXT("maskable"))) continue;
-        open_tag(buf, "link rel=\"icon\"");
+        bool apple = hf_eq(icon->sizes, HF_TEXT("180x180")); /* the size that iOS asks for, under its own name */
+        open_tag(buf, apple ? "link rel=\"apple-touch-icon\"" : "link rel=\"icon\"");
         add_versioned(buf, app, "href", icon->src);
         add_attribute(buf, "sizes", icon->sizes);
         add_attribute(buf, "type", icon->type);
@@ -161,8 +162,9 @@ static void add_script(hf_buf *buf, const hf_app *app) {
 
 /* ---- the whole ---- */
 
-/* The first raster icon: who shows shared links cannot show SVG. */
+/* The manifest's, or the first raster icon: who shows shared links cannot show SVG. */
 static hf_bytes shared_image(const hf_app_manifest *m) {
+    if (m->image.len) return m->image;
     for (size_t i = 0; i < m->n_icons; i++)
         if (hf_eq(m->icons[i].type, HF_TEXT("image/png"))) return m->icons[i].src;
     return HF_TEXT("");
@@ -183,7 +185,7 @@ static void add_open_graph(hf_buf *buf, const hf_page *page) {
         hf_buf_add_byte(buf, '"');
         close_tag(buf);
     }
-    add_meta(buf, "twitter:card", HF_TEXT("summary"));
+    add_meta(buf, "twitter:card", m->image.len ? HF_TEXT("summary_large_image") : HF_TEXT("summary"));
 }
 
 /* A page whose address is not canonical (a filtered list, an error) is not for indexes. */

@@ -12,9 +12,9 @@
 
 static const char sample_manifest[] =
     "{\"name\":\"notes\",\"title\":\"Notes & more\",\"description\":\"A "
-    "sample.\",\"lang\":\"en\",\"themeColor\":\"#123456\","
+    "sample.\",\"lang\":\"en\",\"image\":\"/static/i.png\",\"themeColor\":\"#123456\","
     "\"icons\":[{\"src\":\"/static/icon.svg\",\"sizes\":\"any\",\"type\":\"image/svg+xml\"},{\"src\":\"/static/"
-    "i.png\",\"type\":\"image/png\"}],"
+    "i.png\",\"sizes\":\"180x180\",\"type\":\"image/png\"}],"
     "\"collections\":{\"notes\":{\"write\":[\"*\"],\"fields\":{"
     "\"title\":{\"type\":\"text\",\"label\":\"The title\",\"required\":true,\"max\":200},"
     "\"body\":{\"type\":\"text\",\"multiline\":true},"
