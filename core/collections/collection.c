@@ -111,6 +111,28 @@ hf_err hf_collection_apply(hf_collection *c, const hf_order *order, const hf_val
     return HF_OK;
 }
 
+/* ---- keeping ---- */
+
+static hf_err encode(const hf_op *op, hf_buf *buf) {
+    hf_buf_clear(buf);
+    return hf_operation_encode(buf, (const char *)hf_op_name((hf_op_kind)op->kind).ptr, op->doc->id, &op->value, hf_op_id(op), op->at_ms,
+                               hf_op_by(op));
+}
+
+hf_err hf_collection_each(const hf_collection *c, hf_err (*visit)(void *ctx, const hf_order *order, hf_bytes payload), void *ctx) {
+    hf_buf payload;
+    hf_err err = HF_OK;
+    hf_buf_init(&payload, c->mem);
+    for (size_t i = 0; i < c->index.n_slots && !err; i++) {
+        const hf_op *op = c->index.slots[i];
+        if (!op) continue;
+        err = encode(op, &payload);
+        if (!err) err = visit(ctx, &op->order, hf_buf_bytes(&payload));
+    }
+    hf_buf_deinit(&payload);
+    return err;
+}
+
 /* ---- reading ---- */
 
 /* Work that was put off: it changes nothing that a reader could have seen, so a const collection may do it. */
