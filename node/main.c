@@ -1,4 +1,6 @@
 /* main: the command line, from one table. Exit status: 0 done, 1 failed, 2 wrong usage. */
+#include "ask.h"
+#include "call.h"
 #include "id.h"
 #include "new.h"
 #include "node.h"
@@ -46,6 +48,7 @@ static const struct verb { const char *name, *help; int (*run)(int argc, char **
 static int help(int argc, char **argv) {
     (void)argc, (void)argv;
     puts("holdfast: web apps that outlive their servers\n");
+    hf_verb_print_help();
     for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) printf("  holdfast %-8s %s\n", VERBS[i].name, VERBS[i].help);
     return 0;
 }
@@ -61,6 +64,7 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";
     for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++)
         if (!strcmp(word, VERBS[i].name)) return VERBS[i].run(argc - 2, argv + 2);
+    if (hf_verb_is_known(word)) return hf_call(argc - 1, argv + 1);
     fprintf(stderr, "holdfast: no verb '%s'; see holdfast help\n", word);
     return 2;
 }

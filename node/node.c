@@ -2,6 +2,7 @@
  * those who listen. */
 #include "node.h"
 
+#include "control.h"
 #include "describe.h"
 #include "http.h"
 #include "lock.h"
@@ -52,6 +53,7 @@ static void random_fill(void *ctx, uint8_t *out, size_t len) {
 
 hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote) {
     channel->conn = ++node->next_conn;
+    channel->dialer = dialer;
     hf_err err = hf_core_conn_open(node->core, hf_node_now(node), channel->conn, dialer, expected, remote);
     if (err) return err;
     channel->next = node->channels;
@@ -144,6 +146,7 @@ static void keep_peers(hf_node *node) {
 
 static void peer_up(hf_node *node, const hf_out *out) {
     hf_channel *channel = channel_of(node, out->conn);
+    if (channel) channel->peer = out->peer;
     if (channel && !strcmp(channel->via, "tcp")) hf_tcp_reached(channel);
     say_peer(node, "peer up", out);
 }
@@ -173,9 +176,22 @@ static void on_timer(uv_timer_t *timer) {
     hf_node_pump(node);
 }
 
-void hf_node_pump(hf_node *node) {
+static void drain(hf_node *node) {
     hf_out out;
     while (hf_core_next(node->core, hf_node_now(node), &out)) take(node, &out);
+}
+
+static void take_steps(hf_node *node) {
+    if (!node->control || node->turning) return;
+    node->turning = true;
+    hf_control_turn(node->control);
+    node->turning = false;
+    drain(node);
+}
+
+void hf_node_pump(hf_node *node) {
+    drain(node);
+    take_steps(node);
     keep_peers(node);
     hf_store_commit(node->store);
     uint64_t at = hf_core_deadline(node->core), now = hf_node_now(node);
@@ -389,7 +405,8 @@ static void watch_signals(hf_node *node) {
     }
 }
 
-static bool start(hf_node *node) {
+/* Everything but the network. */
+static bool open_inside(hf_node *node) {
     const hf_options *o = node->options;
     const char *problem = "";
     if (!lock_dir(node)) return false;
@@ -397,7 +414,14 @@ static bool start(hf_node *node) {
     if (!node->site) return fail("the app cannot be read", problem);
     node->store = hf_store_open(node->loop, o->dir, on_stored, on_store_failed, node, &problem);
     if (!node->store) return fail("the store cannot be opened", problem);
-    if (!make_core(node) || !load(node) || !open_network(node)) return false;
+    return make_core(node) && load(node);
+}
+
+static bool start(hf_node *node) {
+    const char *problem = "";
+    if (!open_inside(node) || !open_network(node)) return false;
+    node->control = hf_control_open(node, &problem);
+    if (!node->control) hf_say(HF_LEVEL_WARN, "the command line will not reach this node", "why", problem, NULL);
     watch_signals(node);
     hf_describe_self(node);
     if (!hf_describe_to_lock(node)) return fail("cannot write to the data folder", strerror(errno));
@@ -421,6 +445,8 @@ static void close_if_open(uv_handle_t *handle, void *ctx) {
 }
 
 static void stop(hf_node *node) {
+    hf_control_close(node->control);
+    node->control = NULL;
     hf_mdns_close(node->mdns);
     hf_tcp_close(node->tcp);
     hf_http_close(node->http);
@@ -434,21 +460,54 @@ static void stop(hf_node *node) {
     if (node->lock >= 0) close(node->lock);
 }
 
-int hf_node_run(const hf_options *options) {
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    hf_node node = {.options = options, .loop = &loop, .mem = {resize, NULL}, .lock = -1};
+static void prepare(hf_node *node, const hf_options *options, uv_loop_t *loop) {
+    uv_loop_init(loop);
+    *node = (hf_node){.options = options, .loop = loop, .mem = {resize, NULL}, .lock = -1};
     umask(077);
     signal(SIGPIPE, SIG_IGN);
-    uv_timer_init(&loop, &node.timer);
-    node.timer.data = &node;
-    uv_timer_init(&loop, &node.drain);
-    node.drain.data = &node;
-    node.started_ms = hf_node_wall();
+    uv_timer_init(loop, &node->timer);
+    node->timer.data = node;
+    uv_timer_init(loop, &node->drain);
+    node->drain.data = node;
+    node->started_ms = hf_node_wall();
+}
+
+int hf_node_run(const hf_options *options) {
+    uv_loop_t loop;
+    hf_node node;
+    prepare(&node, options, &loop);
     allow_many_files();
     bool ok = start(&node);
     if (ok) uv_run(&loop, UV_RUN_DEFAULT);
     bool clean = ok && node.stopping && !node.failed;
     stop(&node);
     return !clean ? 1 : node.again ? HF_NODE_AGAIN : 0;
+}
+
+static int answer_one(hf_node *node, bool json, size_t n_words, const char *const *words) {
+    hf_ask *ask = hf_ask_new(node, json, n_words, words);
+    if (!ask) return fail("cannot ask", "no memory"), 1;
+    if (!hf_verb_run(ask)) hf_ask_fail(ask, 2, "no verb '%s'", words[0]);
+    hf_node_pump(node);
+    while (!hf_ask_turn(ask) && !node->failed) {
+        hf_node_pump(node);
+        uv_run(node->loop, UV_RUN_ONCE);
+    }
+    int status = node->failed ? 1 : ask->status;
+    fwrite(ask->out.ptr, 1, ask->out.len, stdout);
+    if (ask->problem.len) fprintf(stderr, "holdfast: %.*s\n", (int)ask->problem.len, (const char *)ask->problem.ptr);
+    hf_ask_free(ask);
+    return status;
+}
+
+int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *const *words) {
+    uv_loop_t loop;
+    hf_node node;
+    hf_options options = {.dir = dir, .name = "holdfast", .p2p_host = "127.0.0.1", .p2p_port = -1, .assets = "", .log_level = HF_LEVEL_WARN};
+    if (access(dir, F_OK)) return fprintf(stderr, "holdfast: %s: no node has run here; `holdfast serve --dir` makes it\n", dir), 1;
+    hf_say_setup(options.log_level, false);
+    prepare(&node, &options, &loop);
+    int status = open_inside(&node) ? answer_one(&node, json, n_words, words) : 1;
+    stop(&node);
+    return status;
 }

@@ -17,7 +17,8 @@ typedef struct hf_channel {
     void (*send)(struct hf_channel *channel, hf_bytes bytes); /* copies or sends at once */
     void (*close)(struct hf_channel *channel);                /* after what was sent; then it is the carriage's to free */
     size_t queued_bytes;                                      /* given to send and not yet taken by the system */
-    bool busy;                                                /* the core was told to wait */
+    bool busy, dialer;                                        /* busy: the core was told to wait */
+    hf_peer_id peer;                                          /* len 0: has not proved yet who it is */
     struct hf_channel *next;
 } hf_channel;
 
@@ -31,13 +32,14 @@ struct hf_node {
     struct hf_http *http;      /* http.h */
     struct hf_tcp *tcp;        /* tcp.h */
     struct hf_mdns *mdns;      /* mdns.h; NULL when off */
+    struct hf_control *control; /* control.h */
     hf_channel *channels;
     uint64_t next_conn;
     uv_timer_t timer, drain;   /* the core's deadline; looks whether a stop may end */
     uv_signal_t signals[3];
     uint64_t started_ms, stopping_ms;
     int lock;                  /* file descriptor */
-    bool ready, stopping;
+    bool ready, stopping, turning; /* turning: asks take their steps */
     bool again, failed;        /* again: a reload; failed: the store cannot write */
     char peer_id[HF_PEER_ID_TEXT_MAX];
 };
@@ -45,6 +47,9 @@ struct hf_node {
 enum { HF_NODE_AGAIN = -1 };
 /* Runs until SIGTERM or SIGINT. Exit status: 0 done, 1 failed; HF_NODE_AGAIN: SIGHUP, the caller starts the program anew. */
 int hf_node_run(const hf_options *options);
+
+/* One verb (ask.h) answered from DIR by a node without network, started for it. Exit status. */
+int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *const *words);
 
 /* ---- for the carriages ---- */
 uint64_t hf_node_now(const hf_node *node);                    /* ms, monotonic */

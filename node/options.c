@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_DIR "./holdfast_data"
-
 static char problem[512];
 static char exe_dir[4096], assets_dir[4200], app_dir[4200];
 
@@ -102,7 +100,7 @@ static void defaults(hf_options *o) {
     snprintf(assets_dir, sizeof assets_dir, "%s/browser", exe_dir);
     snprintf(app_dir, sizeof app_dir, "%s/../apps/todo", exe_dir);
     *o = (hf_options){
-        .app = app_dir, .dir = DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0",
+        .app = app_dir, .dir = HF_DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0",
         .assets = assets_dir, .mdns_service = "_p2p._udp.local", .mdns = true, .worker = true, .log_level = HF_LEVEL_INFO,
     };
 }
@@ -139,7 +137,7 @@ bool hf_options_read(hf_options *o, int argc, char **argv, const char **ret_prob
 bool hf_options_read_dir(int argc, char **argv, const char **ret_dir, bool *ret_json, const char **ret_problem) {
     *ret_problem = problem;
     const char *from_env = getenv("HOLDFAST_DIR");
-    *ret_dir = from_env && *from_env ? from_env : DEFAULT_DIR;
+    *ret_dir = from_env && *from_env ? from_env : HF_DEFAULT_DIR;
     *ret_json = false;
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "--json")) *ret_json = true;

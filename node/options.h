@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define HF_DEFAULT_DIR "./holdfast_data"
+
 enum { HF_JOINS_MAX = 64 };
 
 typedef struct hf_options {

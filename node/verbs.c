@@ -1,0 +1,61 @@
+/* verbs: the verbs that a node answers, in one table; the larger ones have files of their own (verbs_*.c). */
+#include "verbs.h"
+
+#include "../core/codec/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- peers ---- */
+
+static void add_peer_json(hf_buf *out, const hf_channel *c, bool first) {
+    hf_buf_add_str(out, first ? "{\"peer\":\"" : ",{\"peer\":\"");
+    hf_peer_id_add_text(out, &c->peer);
+    hf_buf_add_str(out, "\",\"via\":");
+    hf_json_add_text(out, hf_str(c->via));
+    hf_buf_add_str(out, c->dialer ? ",\"direction\":\"out\"}" : ",\"direction\":\"in\"}");
+}
+
+static void add_peer_line(hf_buf *out, const hf_channel *c) {
+    hf_peer_id_add_text(out, &c->peer);
+    hf_buf_add_byte(out, '\t');
+    hf_buf_add_str(out, c->via);
+    hf_buf_add_str(out, c->dialer ? "\tout\n" : "\tin\n");
+}
+
+static void peers(hf_ask *ask) {
+    bool first = true;
+    if (ask->n_words > 1) return hf_ask_fail(ask, 2, "usage: holdfast peers");
+    if (ask->json) hf_buf_add_byte(&ask->out, '[');
+    for (const hf_channel *c = ask->node->channels; c; c = c->next) {
+        if (!c->peer.len) continue;
+        if (ask->json) add_peer_json(&ask->out, c, first);
+        else add_peer_line(&ask->out, c);
+        first = false;
+    }
+    if (ask->json) hf_buf_add_str(&ask->out, "]\n");
+}
+
+/* ---- the table ---- */
+
+static const struct verb { const char *name, *help; void (*run)(hf_ask *ask); } VERBS[] = {
+    {"peers", "                  who is connected, and how", peers},
+};
+
+static const struct verb *find(const char *word) {
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++)
+        if (!strcmp(VERBS[i].name, word)) return &VERBS[i];
+    return NULL;
+}
+
+bool hf_verb_is_known(const char *word) { return find(word) != NULL; }
+
+bool hf_verb_run(hf_ask *ask) {
+    const struct verb *verb = find(ask->words[0]);
+    if (verb) verb->run(ask);
+    return verb != NULL;
+}
+
+void hf_verb_print_help(void) {
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) printf("  holdfast %-8s %s\n", VERBS[i].name, VERBS[i].help);
+}
