@@ -332,3 +332,8 @@ uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn) {
     if (!link || !link->mux) return UINT32_MAX;
     return link->ping_rtt_ms != UINT32_MAX ? link->ping_rtt_ms : hf_yamux_rtt_ms(link->mux);
 }
+
+hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
+    const hf_link *link = find_link(swarm, conn);
+    return link ? HF_BYTES(link->remote, link->remote_len) : (hf_bytes){0};
+}

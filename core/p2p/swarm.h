@@ -119,5 +119,7 @@ size_t hf_swarm_n_peers(const hf_swarm *swarm);
 const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
 /* Round-trip time of the last ping over this connection in ms, UINT32_MAX when not known. */
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn);
+/* The address of its other end as conn_open was told, a view for the connection's life; empty when not known. */
+hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
 
 #endif
