@@ -327,6 +327,20 @@ const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i) {
     return peer ? &peer->id : NULL;
 }
 
+hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
+    const hf_link *link = find_link(swarm, conn);
+    return link ? HF_BYTES(link->remote, link->remote_len) : HF_BYTES(NULL, 0);
+}
+
+hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i) {
+    hf_bytes rest = hf_buf_bytes(&swarm->addresses);
+    for (uint16_t len; rest.len >= sizeof len; rest = hf_sub(rest, sizeof len + len, rest.len)) {
+        memcpy(&len, rest.ptr, sizeof len);
+        if (i-- == 0) return hf_sub(rest, sizeof len, len);
+    }
+    return HF_BYTES(NULL, 0);
+}
+
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn) {
     const hf_link *link = find_link(swarm, conn);
     if (!link || !link->mux) return UINT32_MAX;

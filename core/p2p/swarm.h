@@ -117,6 +117,10 @@ bool hf_swarm_peer_speaks(const hf_swarm *swarm, const hf_peer_id *peer, hf_byte
 size_t hf_swarm_n_peers(const hf_swarm *swarm);
 /* The i-th connected peer in order of first connection; NULL past the end. */
 const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
+/* The other end's binary multiaddr of this connection as conn_open was told, or empty. Valid until the next call. */
+hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
+/* The i-th address told by hf_swarm_addresses; empty past the end. */
+hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i);
 /* Round-trip time of the last ping over this connection in ms, UINT32_MAX when not known. */
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn);
 /* The address of its other end as conn_open was told, a view for the connection's life; empty when not known. */
