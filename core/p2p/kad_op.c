@@ -232,6 +232,7 @@ static void step(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
 void hf_kad_op_run(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
     unsigned shared = hf_kad_shared(kad->table.self, op->target);
     if (shared < HF_KAD_BUCKETS && kad->table.buckets[shared]) kad->table.buckets[shared]->looked_ms = now_ms;
+    if (op->kind == HF_KAD_OP_GET && op->wanted && op->n_done >= op->wanted) return finish_get(kad, now_ms, op, HF_OK);
     hf_err err = hf_kad_query_start(kad, op);
     if (err) lookup_over(kad, now_ms, op, err);
     else step(kad, now_ms, op);

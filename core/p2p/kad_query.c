@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { SEEDS_PER_K = 4 };
+
 hf_kad_candidate *hf_kad_query_find(hf_kad_op *op, const hf_peer_id *id) {
     size_t i = 0;
     while (i < op->n && !hf_peer_id_eq(&op->candidates[i].id, id)) i++;
@@ -41,9 +43,10 @@ static void insert(hf_kad *kad, hf_kad_op *op, hf_kad_candidate *c) {
     op->candidates[at] = *c;
 }
 
+/* More than k of them: they are asked only when others fail. */
 hf_err hf_kad_query_start(hf_kad *kad, hf_kad_op *op) {
-    hf_kad_contact *closest[HF_KAD_K_MAX];
-    size_t n = hf_kad_table_closest(&kad->table, op->target, NULL, closest, kad->config.k);
+    hf_kad_contact *closest[HF_KAD_K_MAX * SEEDS_PER_K];
+    size_t n = hf_kad_table_closest(&kad->table, op->target, NULL, closest, kad->config.k * SEEDS_PER_K);
     for (size_t i = 0; i < n; i++) {
         hf_kad_candidate c = {.id = closest[i]->id, .path = (uint8_t)(i % kad->config.paths), .hops = 1};
         if ((op->err = hf_kad_addresses_copy(kad->mem, &c.addresses, &closest[i]->addresses))) return op->err;
