@@ -2,6 +2,7 @@
 #include "swarm_private.h"
 
 #include "../crypto/crypto.h"
+#include "envelope.h"
 
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum {
     PROTOCOLS_MAX = 400,
     ADDRESS_BYTES_MAX = 1024,
     ADDRESSES_MAX = 64,
+    LIMITED_PROTOCOLS_MAX = 32,
     AGENT_BYTES_MAX = 128
 };
 
@@ -56,6 +58,7 @@ hf_swarm *hf_swarm_new(hf_mem *mem, const hf_swarm_config *config) {
     hf_buf_init(&swarm->key_message, mem);
     hf_buf_init(&swarm->payload, mem);
     hf_buf_init(&swarm->addresses, mem);
+    hf_buf_init(&swarm->limited_protocols, mem);
     hf_arena_init(&swarm->events, mem);
     hf_err err = make_keys(swarm, config);
     config->random(config->random_ctx, (uint8_t *)&swarm->map_seed, sizeof swarm->map_seed);
@@ -92,6 +95,7 @@ void hf_swarm_free(hf_swarm *swarm) {
     hf_buf_deinit(&swarm->key_message);
     hf_buf_deinit(&swarm->payload);
     hf_buf_deinit(&swarm->addresses);
+    hf_buf_deinit(&swarm->limited_protocols);
     hf_arena_deinit(&swarm->events);
     hf_map_deinit(&swarm->links);
     hf_map_deinit(&swarm->streams);
@@ -128,6 +132,47 @@ hf_err hf_swarm_protocol(hf_swarm *swarm, hf_bytes name, uint32_t tag) {
     return HF_OK;
 }
 
+/* The list is 2-byte lengths and bytes. Empty past the end. */
+static hf_bytes nth(const hf_buf *list, size_t i) {
+    for (size_t at = 0; at < list->len; i--) {
+        uint16_t len;
+        memcpy(&len, list->ptr + at, sizeof len);
+        if (i == 0) return HF_BYTES(list->ptr + at + sizeof len, len);
+        at += sizeof len + len;
+    }
+    return HF_BYTES(NULL, 0);
+}
+
+hf_err hf_swarm_allow_limited(hf_swarm *swarm, hf_bytes protocol) {
+    hf_buf *list = &swarm->limited_protocols;
+    if (protocol.len == 0 || protocol.len >= HF_MULTISTREAM_LINE_MAX) return HF_MALFORMED;
+    if (swarm->n_limited_protocols >= LIMITED_PROTOCOLS_MAX) return HF_LIMIT;
+    uint16_t len = (uint16_t)protocol.len;
+    uint8_t *p = hf_buf_extend(list, sizeof len + protocol.len);
+    if (!p) {
+        list->err = HF_OK; /* what it held is whole */
+        return HF_NOMEM;
+    }
+    memcpy(p, &len, sizeof len);
+    memcpy(p + sizeof len, protocol.ptr, protocol.len);
+    swarm->n_limited_protocols++;
+    return HF_OK;
+}
+
+bool hf_link_carries(const hf_link *link, hf_bytes protocol) {
+    const hf_swarm *swarm = link->swarm;
+    if (!link->limited || hf_service_role(protocol) != HF_ROLE_UNKNOWN) return true;
+    for (size_t i = 0; i < swarm->n_limited_protocols; i++)
+        if (hf_eq(nth(&swarm->limited_protocols, i), protocol)) return true;
+    return false;
+}
+
+hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i) { return nth(&swarm->addresses, i); }
+
+void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type, hf_bytes payload, hf_buf *envelope) {
+    hf_envelope_add(envelope, swarm->seed, swarm->public_key, domain, payload_type, payload);
+}
+
 hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs) {
     hf_buf fresh;
     if (n_addrs > ADDRESSES_MAX) return HF_LIMIT;
@@ -158,8 +203,8 @@ static hf_link *find_link(const hf_swarm *swarm, uint64_t conn) {
     return hf_map_get(&swarm->links, HF_BYTES(&conn, sizeof conn));
 }
 
-hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected,
-                          hf_bytes remote) {
+static hf_err open_conn(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected,
+                        hf_bytes remote, hf_link **ret) {
     hf_link *link = NULL;
     swarm->now_ms = now_ms;
     if (find_link(swarm, conn)) return HF_EXISTS;
@@ -169,6 +214,23 @@ hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool 
     uint64_t deadline = hf_link_deadline(link);
     if (deadline < swarm->deadline_ms) swarm->deadline_ms = deadline;
     hf_link_dirty(link);
+    *ret = link;
+    return HF_OK;
+}
+
+hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected,
+                          hf_bytes remote) {
+    hf_link *link;
+    return open_conn(swarm, now_ms, conn, dialer, expected, remote, &link);
+}
+
+hf_err hf_swarm_conn_open_relayed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer,
+                                  const hf_peer_id *expected, hf_bytes remote, bool limited) {
+    hf_link *link = NULL;
+    hf_err err = open_conn(swarm, now_ms, conn, dialer, expected, remote, &link);
+    if (err) return err;
+    link->relayed = true;
+    link->limited = limited;
     return HF_OK;
 }
 
@@ -207,14 +269,16 @@ void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool bu
 
 /* ---- streams ---- */
 
-/* The one with the shortest known round trip, the oldest among equals. */
+static unsigned distance(const hf_link *link) { return (unsigned)link->relayed + (unsigned)link->limited; }
+
+/* Direct before relayed before limited; of those the one with the shortest known round trip, the oldest among equals. */
 static hf_link *best_link(const hf_swarm *swarm, const hf_peer_id *peer) {
     const hf_peer *p = hf_map_get(&swarm->peers, hf_peer_id_bytes(peer));
     hf_link *best = NULL;
     uint32_t best_rtt = UINT32_MAX;
     for (hf_link *i = p ? p->links : NULL; i; i = i->next_of_peer) {
         uint32_t rtt = hf_yamux_rtt_ms(i->mux);
-        if (best && rtt >= best_rtt) continue;
+        if (best && (distance(i) > distance(best) || (distance(i) == distance(best) && rtt >= best_rtt))) continue;
         best = i;
         best_rtt = rtt;
     }
@@ -224,6 +288,7 @@ static hf_link *best_link(const hf_swarm *swarm, const hf_peer_id *peer) {
 static hf_err open_app_stream(hf_link *link, uint64_t now_ms, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream) {
     hf_stream *s = NULL;
     if (!link || !link->up || link->closing) return HF_NOT_FOUND;
+    if (!hf_link_carries(link, protocol)) return HF_DENIED;
     link->swarm->now_ms = now_ms;
     hf_err err = hf_stream_open(link, now_ms, protocol, HF_ROLE_APP, tag, &s);
     if (!err) *ret_stream = s->id;
@@ -257,6 +322,11 @@ hf_err hf_swarm_stream_write(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, 
 size_t hf_swarm_stream_buffered(const hf_swarm *swarm, uint64_t stream) {
     const hf_stream *s = find_stream(swarm, stream);
     return s ? hf_yamux_buffered(s->mux) : 0;
+}
+
+bool hf_swarm_stream_when_drained(hf_swarm *swarm, uint64_t stream) {
+    hf_stream *s = find_stream(swarm, stream);
+    return s && hf_yamux_when_drained(s->mux);
 }
 
 void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream) {
@@ -325,6 +395,13 @@ const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i) {
     const hf_peer *peer = swarm->first_peer;
     while (peer && i--) peer = peer->next;
     return peer ? &peer->id : NULL;
+}
+
+hf_err hf_swarm_direct(const hf_swarm *swarm, const hf_peer_id *peer, uint64_t *ret_conn) {
+    const hf_link *link = best_link(swarm, peer);
+    if (!link || link->relayed) return HF_NOT_FOUND;
+    *ret_conn = link->number;
+    return HF_OK;
 }
 
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {

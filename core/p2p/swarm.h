@@ -37,6 +37,8 @@ const hf_peer_id *hf_swarm_self(const hf_swarm *swarm);
 /* Makes a protocol known: it is listed in identify and accepted on inbound streams. `tag` comes back in stream events.
  * A protocol added later is announced by identify push to peers that speak it. */
 HF_MUST_USE hf_err hf_swarm_protocol(hf_swarm *swarm, hf_bytes name, uint32_t tag);
+/* Lets a protocol run on limited connections too, both ways; others are refused there. HF_LIMIT: more than 32. */
+HF_MUST_USE hf_err hf_swarm_allow_limited(hf_swarm *swarm, hf_bytes protocol);
 /* Addresses told to others in identify (binary multiaddrs, copied; replaces the earlier set). */
 HF_MUST_USE hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs);
 
@@ -46,6 +48,11 @@ HF_MUST_USE hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, si
  * we meant to reach, or NULL. `remote`: binary multiaddr of the other end for identify's observedAddr, may be empty.
  * HF_LIMIT: too many connections (the shell closes the channel). */
 HF_MUST_USE hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote);
+/* The same for a channel through a relay (core/p2p/relay.h does this). `limited`: the relay cuts it off after some time or some bytes, so only
+ * identify, ping and what hf_swarm_allow_limited names run on it. Direct connections go before relayed ones: for new streams, and when a peer
+ * has too many (a relayed one makes room). */
+HF_MUST_USE hf_err hf_swarm_conn_open_relayed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote,
+                                              bool limited);
 /* Bytes came in, any cut. All are consumed; what the peer did wrong comes out as CONN_CLOSE. HF_NOT_FOUND: no such conn. */
 HF_MUST_USE hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
 /* The channel is gone; its streams are reset. */
@@ -57,8 +64,9 @@ void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool bu
 
 /* ---- streams: what protocols do ---- */
 
-/* Opens a stream to the peer over its best connection and starts negotiating. Writing is allowed at once (bytes follow the negotiation).
- * *ret_stream is unique for the swarm's life. HF_NOT_FOUND: no authenticated connection to that peer. HF_LIMIT: the peer's stream limit. */
+/* Opens a stream to the peer over its best connection (direct, else relayed, else limited; the quickest of these) and starts negotiating. Writing is
+ * allowed at once (bytes follow the negotiation). *ret_stream is unique for the swarm's life. HF_NOT_FOUND: no authenticated connection to that
+ * peer. HF_LIMIT: the peer's stream limit. HF_DENIED: there are only limited connections, and the protocol does not run on those. */
 HF_MUST_USE hf_err hf_swarm_stream_open(hf_swarm *swarm, uint64_t now_ms, const hf_peer_id *peer, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream);
 /* As above over one given connection. */
 HF_MUST_USE hf_err hf_swarm_stream_open_on(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream);
@@ -66,6 +74,8 @@ HF_MUST_USE hf_err hf_swarm_stream_open_on(hf_swarm *swarm, uint64_t now_ms, uin
  * One call is one yamux DATA frame when it fits the peer's window and 64 KiB (OrbitDB heads rely on that). */
 HF_MUST_USE hf_err hf_swarm_stream_write(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, hf_bytes bytes);
 size_t hf_swarm_stream_buffered(const hf_swarm *swarm, uint64_t stream); /* bytes written and not yet sent */
+/* STREAM_DRAINED will come when the send buffer is empty. False: it is empty now, nothing will come. */
+bool hf_swarm_stream_when_drained(hf_swarm *swarm, uint64_t stream);
 void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream); /* no more writes: FIN after what is buffered */
 void hf_swarm_stream_reset(hf_swarm *swarm, uint64_t now_ms, uint64_t stream);
 /* Stops (false) or resumes (true) granting window: back-pressure for a reader that cannot keep up. On by default. */
@@ -83,7 +93,7 @@ typedef enum hf_swarm_kind {
     HF_SWARM_STREAM_OPEN,   /* stream, tag, peer, inbound: negotiated */
     HF_SWARM_STREAM_DATA,   /* stream, tag, peer, bytes: one yamux DATA frame's bytes at most */
     HF_SWARM_STREAM_FIN,    /* stream, tag, peer: the peer will write no more; we may */
-    HF_SWARM_STREAM_DRAINED,/* stream, tag, peer: the send buffer is empty again after HF_LIMIT */
+    HF_SWARM_STREAM_DRAINED,/* stream, tag, peer: the send buffer is empty again after HF_LIMIT, or after hf_swarm_stream_when_drained */
     HF_SWARM_STREAM_GONE,   /* stream, tag, peer, reset, reason: over (both sides finished, reset, refused protocol, or the conn is gone) */
 } hf_swarm_kind;
 
@@ -99,6 +109,7 @@ typedef struct hf_swarm_out {
     uint64_t conn, stream;
     uint32_t tag;
     bool inbound, last, reset;
+    bool relayed, limited;            /* the connection that this is about: through a relay, and one that cuts it off */
     hf_peer_id peer;
     hf_bytes bytes;
     const char *reason;               /* static text */
@@ -117,13 +128,15 @@ bool hf_swarm_peer_speaks(const hf_swarm *swarm, const hf_peer_id *peer, hf_byte
 size_t hf_swarm_n_peers(const hf_swarm *swarm);
 /* The i-th connected peer in order of first connection; NULL past the end. */
 const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
-/* The other end's binary multiaddr of this connection as conn_open was told, or empty. Valid until the next call. */
+/* The quickest connection to the peer that does not go through a relay. HF_NOT_FOUND: none. */
+HF_MUST_USE hf_err hf_swarm_direct(const hf_swarm *swarm, const hf_peer_id *peer, uint64_t *ret_conn);
+/* The multiaddr of the other end as it was told in conn_open; empty: not known. Valid while the connection is. */
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
-/* The i-th address told by hf_swarm_addresses; empty past the end. */
+/* What hf_swarm_addresses set; empty past the end. Valid until the next hf_swarm_addresses. */
 hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i);
+/* Adds an envelope signed with this peer's key (envelope.h). A failure sticks in the buffer. */
+void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type, hf_bytes payload, hf_buf *envelope);
 /* Round-trip time of the last ping over this connection in ms, UINT32_MAX when not known. */
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn);
-/* The address of its other end as conn_open was told, a view for the connection's life; empty when not known. */
-hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
 
 #endif

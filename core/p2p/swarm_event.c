@@ -64,6 +64,8 @@ static void fill(const hf_event *event, hf_swarm_out *out) {
     hf_link *link = event->link;
     *out = (hf_swarm_out){
         .kind = event->kind, .conn = link->number, .inbound = !link->conn.dialer, .peer = link->conn.peer};
+    out->relayed = link->relayed;
+    out->limited = link->limited;
     if (event->kind == HF_SWARM_IDENTIFIED) out->identify = &link->identify;
     if (event->kind == HF_SWARM_CONN_DOWN) {
         out->last = link->last_of_peer;
@@ -91,6 +93,8 @@ static hf_swarm_kind close_link(hf_link *link, hf_swarm_out *out) {
     bool tell = !link->lost;
     *out = (hf_swarm_out){
         .kind = HF_SWARM_CONN_CLOSE, .conn = link->number, .peer = link->conn.peer, .reason = link->reason};
+    out->relayed = link->relayed;
+    out->limited = link->limited;
     hf_link_free(link);
     return tell ? HF_SWARM_CONN_CLOSE : HF_SWARM_NONE;
 }
@@ -110,6 +114,8 @@ static hf_swarm_kind flush(hf_link *link, hf_swarm_out *out) {
         link->sent = true;
         *out = (hf_swarm_out){.kind = HF_SWARM_SEND,
                               .conn = link->number,
+                              .relayed = link->relayed,
+                              .limited = link->limited,
                               .peer = link->conn.peer,
                               .bytes = hf_buf_bytes(&link->conn.out)};
         return HF_SWARM_SEND;

@@ -114,6 +114,18 @@ static size_t count_links(const hf_peer *peer) {
     return n;
 }
 
+/* True: there is a place among the peer's connections. A relayed one makes room for a direct one (and with it the
+ * peer may be freed). */
+static bool has_room(const hf_link *link, const hf_peer *peer) {
+    if (!peer || count_links(peer) < link->swarm->config.conns_per_peer_max) return true;
+    for (hf_link *i = link->relayed ? NULL : peer->links; i; i = i->next_of_peer) {
+        if (!i->relayed) continue;
+        hf_link_fail(i, "a direct connection takes its place", HF_YAMUX_NORMAL);
+        return true;
+    }
+    return false;
+}
+
 static void leave_peer(hf_link *link) {
     hf_peer *peer = link->peer;
     hf_link **at = &peer->links;
@@ -151,11 +163,11 @@ static hf_err come_up(hf_link *link, uint64_t now_ms) {
         return HF_OK;
     }
     if (open_muxer(link, now_ms)) return HF_NOMEM;
-    hf_peer *peer = hf_map_get(&swarm->peers, hf_peer_id_bytes(&link->conn.peer));
-    if (peer && count_links(peer) >= swarm->config.conns_per_peer_max) {
+    if (!has_room(link, hf_map_get(&swarm->peers, hf_peer_id_bytes(&link->conn.peer)))) {
         hf_link_fail(link, "too many connections to this peer", HF_YAMUX_NORMAL);
         return HF_OK;
     }
+    hf_peer *peer = hf_map_get(&swarm->peers, hf_peer_id_bytes(&link->conn.peer));
     if (!peer) peer = new_peer(swarm, &link->conn.peer);
     if (!peer) return HF_NOMEM;
     join_peer(link, peer);

@@ -71,7 +71,7 @@ struct hf_link {
     hf_peer *peer; /* NULL: not up */
     uint8_t remote[256];
     uint16_t remote_len;
-    bool up, closing, lost, dirty, busy, sent;
+    bool up, closing, lost, dirty, busy, sent, relayed, limited;
     const char *reason;
     hf_stream *first, *last;
     hf_event up_event, identified_event, down_event;
@@ -110,6 +110,8 @@ struct hf_swarm {
     hf_buf addresses; /* 2-byte length (native order), bytes */
     size_t n_addresses;
     bool push_wanted;
+    hf_buf limited_protocols; /* that run on limited connections: 2-byte length (native order), name */
+    size_t n_limited_protocols;
 
     hf_map links, streams, peers;
     hf_link *first, *last, *dirty_first, *dirty_last;
@@ -136,6 +138,7 @@ void hf_link_fail(hf_link *link, const char *reason, hf_yamux_code code); /* ide
 void hf_link_notices(hf_link *link);                                      /* what the muxer has to tell */
 void hf_link_tick(hf_link *link, uint64_t now_ms);
 uint64_t hf_link_deadline(const hf_link *link);
+bool hf_link_carries(const hf_link *link, hf_bytes protocol); /* false: it is limited, and the protocol not for that */
 void hf_link_taken(hf_link *link); /* what was handed out as SEND is gone */
 
 /* ---- swarm_stream.c ---- */

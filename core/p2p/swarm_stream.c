@@ -108,6 +108,7 @@ hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, hf_yamux_stream *mux) {
 
 static bool match(hf_stream *s, hf_bytes protocol) {
     hf_swarm *swarm = s->link->swarm;
+    if (!hf_link_carries(s->link, protocol)) return false;
     s->role = hf_service_role(protocol);
     for (size_t i = 0; i < swarm->n_protocols && s->role == HF_ROLE_UNKNOWN; i++) {
         const hf_protocol *p = &swarm->protocols[i];

@@ -71,6 +71,8 @@ HF_MUST_USE hf_err hf_yamux_open(hf_yamux *y, void *owner, hf_yamux_stream **ret
  */
 HF_MUST_USE hf_err hf_yamux_write(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *stream, hf_bytes bytes);
 void hf_yamux_finish(hf_yamux *y, hf_yamux_stream *stream); /* FIN after what is buffered */
+/* `drained` will be told when all that was written is sent. False: it is. */
+bool hf_yamux_when_drained(hf_yamux_stream *stream);
 void hf_yamux_reset(hf_yamux *y, hf_yamux_stream *stream);  /* now; nothing is told */
 void hf_yamux_reading(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *stream, bool on);
 /* Forgets the stream, resetting it when it is not over. */

@@ -206,6 +206,8 @@ static hf_err refuse(hf_yamux_stream *s) {
     return HF_LIMIT;
 }
 
+bool hf_yamux_when_drained(hf_yamux_stream *s) { return s->limited = s->queued > 0; }
+
 hf_err hf_yamux_write(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *s, hf_bytes bytes) {
     if (y->dead || s->over || s->fin_wanted) return HF_STATE;
     if (bytes.len == 0) return HF_OK;
