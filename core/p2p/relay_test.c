@@ -89,7 +89,7 @@ HF_TEST(relay_waits_for_a_slow_reader) {
     mesh_stream *s = mesh_open(&m, 2, mesh_id(&m, 1), HF_TEXT(MESH_APP), 10 * MB, true);
     mesh_run(&m);
     mesh_stream *in = mesh_inbound(&m, 1);
-    CHECK(in->got <= 256 << 10 && s->written < 3 * MB);
+    CHECK_MSG(in->got <= 512 << 10 && s->written < 3 * MB, "%zu came, %zu written", in->got, s->written);
     CHECK_U64(hf_relay_look(m.nodes[0].relay).n_bytes_held, 0);
     hf_swarm_stream_reading(m.nodes[1].swarm, m.now_ms, in->id, true);
     mesh_run(&m);
