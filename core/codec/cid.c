@@ -122,6 +122,24 @@ hf_err hf_cid_parse(hf_bytes text, hf_cid *ret_cid) {
     return err == HF_TRUNCATED ? HF_MALFORMED : err; /* a text that is whole gets no more bytes */
 }
 
+void hf_cid_add_text(hf_buf *buf, const hf_cid *cid) {
+    uint8_t bytes[BYTES_ROOM];
+    hf_buf binary = {.mem = buf->mem, .ptr = bytes, .cap = sizeof bytes}; /* large enough: never grown */
+    hf_cid_add(&binary, cid);
+    if (cid->version == 0) hf_base_add(buf, HF_BASE58BTC, hf_buf_bytes(&binary));
+    else hf_multibase_add(buf, HF_BASE32, hf_buf_bytes(&binary));
+}
+
+hf_bytes hf_cid_multihash(hf_bytes cid) {
+    uint64_t part;
+    size_t at = 0;
+    if (!hf_cid_valid(cid)) return HF_BYTES(NULL, 0);
+    if (cid.ptr[0] == HF_HASH_SHA256) return cid;
+    for (int i = 0; i < 2; i++)
+        if (take_varint(cid, &at, &part)) return HF_BYTES(NULL, 0);
+    return hf_sub(cid, at, cid.len);
+}
+
 bool hf_cid_eq(const hf_cid *a, const hf_cid *b) {
     return a->version == b->version && a->codec == b->codec && a->hash == b->hash &&
            hf_eq(HF_BYTES(a->digest, a->digest_len), HF_BYTES(b->digest, b->digest_len));
@@ -157,6 +175,12 @@ void hf_cid_text(const uint8_t cid[HF_CID_LEN], char ret_text[HF_CID_TEXT_LEN]) 
     HF_ASSERT(len == HF_CID_TEXT_LEN - 1);
     ret_text[0] = HF_BASE58BTC;
     memcpy(ret_text + 1, text, len);
+}
+
+void hf_cid_of_codec(uint8_t codec, hf_bytes block, uint8_t ret_cid[HF_CID_LEN]) {
+    HF_ASSERT(codec < 0x80);
+    hf_cid_of(block, ret_cid);
+    ret_cid[1] = codec;
 }
 
 hf_err hf_cid_digest(hf_bytes text, uint8_t ret_digest[32]) {

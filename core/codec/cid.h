@@ -32,6 +32,13 @@ bool hf_cid_eq(const hf_cid *a, const hf_cid *b);
 /* Does sha2-256 (or identity) of `block` match? HF_DENIED: no. HF_LIMIT: a hash function we do not have. */
 HF_MUST_USE hf_err hf_cid_check(const hf_cid *cid, hf_bytes block);
 
+/* v0 as "Qm…", v1 in base32 ("bafy…"), the way IPFS shows them. */
+void hf_cid_add_text(hf_buf *buf, const hf_cid *cid);
+/* The multihash within a binary CID, by which blocks are kept: the same for every version and codec. Empty: not a CID. */
+hf_bytes hf_cid_multihash(hf_bytes cid);
+/* v1 and sha2-256 of any codec below 128: 01 codec 12 20 digest. */
+void hf_cid_of_codec(uint8_t codec, hf_bytes block, uint8_t ret_cid[HF_CID_LEN]);
+
 /* Our own kind (v1, dag-cbor, sha2-256): 01 71 12 20 digest. */
 void hf_cid_of(hf_bytes block, uint8_t ret_cid[HF_CID_LEN]);
 void hf_cid_from_digest(const uint8_t digest[32], uint8_t ret_cid[HF_CID_LEN]);

@@ -8,17 +8,11 @@
 #ifndef HF_BITSWAP_H
 #define HF_BITSWAP_H
 #include "swarm.h"
-#include "../codec/cid.h"
+#include "../codec/block.h"
 
 #define HF_BITSWAP_PROTOCOL "/ipfs/bitswap/1.2.0"
 
 typedef struct hf_bitswap hf_bitswap;
-
-/* Where blocks are looked up, by binary CID (any kind). HF_NOT_FOUND: not here. Bytes are borrowed until the next call. */
-typedef struct hf_block_source {
-    hf_err (*get)(void *ctx, hf_bytes cid, hf_bytes *ret_block);
-    void *ctx;
-} hf_block_source;
 
 hf_bitswap *hf_bitswap_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, hf_block_source source);
 void hf_bitswap_free(hf_bitswap *bitswap);
