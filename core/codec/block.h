@@ -11,6 +11,9 @@ typedef struct hf_block_source {
     void *ctx;
 } hf_block_source;
 
+/* The block from the source, or from the CID itself when its hash is the identity. */
+HF_MUST_USE hf_err hf_block_find(const hf_block_source *source, hf_bytes cid, hf_bytes *ret_block);
+
 /* Where blocks are put; the block fits its CID, and is borrowed for the call. Any error ends what was going on, with that error. */
 typedef struct hf_block_sink {
     hf_err (*put)(void *ctx, hf_bytes cid, hf_bytes block);
