@@ -11,6 +11,7 @@ struct hf_walk {
     hf_arena arena;
     hf_map seen;
     const char *failed;
+    bool (*has)(void *ctx, hf_bytes cid);
     uint8_t cid[HF_CID_BYTES_MAX]; /* of the output */
 };
 
@@ -27,6 +28,8 @@ hf_walk *hf_walk_new(hf_mem *mem, hf_bytes root, hf_links_scope scope, hf_block_
     hf_walk_free(w);
     return NULL;
 }
+
+void hf_walk_leaves_by(hf_walk *w, bool (*has)(void *, hf_bytes)) { w->has = has; }
 
 void hf_walk_free(hf_walk *w) {
     if (!w) return;
@@ -49,9 +52,19 @@ static const char *remember(hf_walk *w, hf_bytes cid, bool leaf) {
     return key.ptr && !hf_map_put(&w->seen, key, w) ? NULL : "no memory";
 }
 
-static hf_walk_kind visit(hf_walk *w, hf_bytes block, hf_walk_out *ret) {
+static bool is_leaf(hf_bytes cid) {
     hf_cid parsed;
-    bool leaf = !hf_cid_read(ret->cid, &parsed) && parsed.codec == HF_CODEC_RAW;
+    return !hf_cid_read(cid, &parsed) && parsed.codec == HF_CODEC_RAW && parsed.hash != HF_HASH_IDENTITY;
+}
+
+static hf_err look_up(hf_walk *w, hf_bytes cid, hf_bytes *ret) {
+    if (!w->has || !is_leaf(cid)) return hf_block_find(&w->source, cid, ret);
+    *ret = HF_BYTES(NULL, 0);
+    return w->has(w->source.ctx, cid) ? HF_OK : HF_NOT_FOUND;
+}
+
+static hf_walk_kind visit(hf_walk *w, hf_bytes block, hf_walk_out *ret) {
+    bool leaf = is_leaf(ret->cid);
     hf_cids_pop(&w->pending);
     const char *why = remember(w, ret->cid, leaf);
     hf_err err = why ? HF_OK : hf_cids_push_links(&w->pending, ret->cid, block, w->scope, HF_WALK_PENDING_MAX);
@@ -71,7 +84,7 @@ hf_walk_kind hf_walk_next(hf_walk *w, hf_walk_out *ret) {
         memcpy(w->cid, cid.ptr, cid.len);
         ret->cid = HF_BYTES(w->cid, cid.len);
         hf_bytes block;
-        hf_err err = hf_block_find(&w->source, ret->cid, &block);
+        hf_err err = look_up(w, ret->cid, &block);
         if (err == HF_NOT_FOUND) return ret->kind = HF_WALK_NEED;
         return err ? fail(w, "the store cannot be read", ret) : visit(w, block, ret);
     }

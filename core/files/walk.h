@@ -21,6 +21,8 @@ typedef struct hf_walk_out { hf_walk_kind kind; hf_bytes cid, block; const char 
 
 /* NULL: no memory, or not a CID. */
 hf_walk *hf_walk_new(hf_mem *mem, hf_bytes root, hf_links_scope scope, hf_block_source source);
+/* Leaves (raw blocks) are not read from then on: only whether they are there is asked, with the source's ctx, and they come out empty. */
+void hf_walk_leaves_by(hf_walk *walk, bool (*has)(void *ctx, hf_bytes cid));
 void hf_walk_free(hf_walk *walk); /* NULL allowed */
 hf_walk_kind hf_walk_next(hf_walk *walk, hf_walk_out *ret);
 /* Leaves out the block of the last NEED, and what is below it. */

@@ -112,6 +112,22 @@ hf_bitswap_kind hf_bitswap_next(hf_bitswap *b, hf_bitswap_out *ret_out) {
     return show_abuse(b, ret_out) ? ret_out->kind : show_want(b, ret_out);
 }
 
+static const hf_bitswap_peer *look_up(const hf_bitswap *b, const hf_peer_id *id) {
+    const hf_bitswap_peer *p = b->peers;
+    while (p && !hf_peer_id_eq(&p->id, id)) p = p->next;
+    return p;
+}
+
+size_t hf_bitswap_n_twice(const hf_bitswap *b, const hf_peer_id *id) {
+    const hf_bitswap_peer *p = look_up(b, id);
+    return p ? p->n_twice : 0;
+}
+
+bool hf_bitswap_idle(const hf_bitswap *b, const hf_peer_id *id) {
+    const hf_bitswap_peer *p = look_up(b, id);
+    return !p || (!p->asks && !p->n_reading);
+}
+
 uint64_t hf_bitswap_deadline(const hf_bitswap *b) { return b->due_ms; }
 
 void hf_bitswap_tick(hf_bitswap *b, uint64_t now_ms) {

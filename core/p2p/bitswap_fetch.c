@@ -96,7 +96,7 @@ hf_err hf_bitswap_want(hf_bitswap *b, uint64_t now_ms, const hf_peer_id *id, hf_
     peer->unsent = true;
     leave_list(b, w);
     join_list(b, w);
-    w->asked_ms = now_ms;
+    w->asked_ms = w->first_ms = now_ms;
     hf_bitswap_due(b, now_ms + HF_BITSWAP_WANT_MS);
     return HF_OK;
 }
@@ -156,7 +156,8 @@ void hf_bitswap_fetch_block(hf_bitswap *b, hf_bitswap_peer *peer, hf_bytes cid, 
     hf_bitswap_want_t *w = hf_map_get(&b->wants, cid);
     if (!w) {
         b->n_unasked++;
-        if (peer->n_stale) peer->n_stale--;
+        if (peer->n_again) peer->n_again--, peer->n_twice++;
+        else if (peer->n_stale) peer->n_stale--;
         else if (b->n_stale) b->n_stale--;
         else hf_bitswap_strike(b, peer, "bitswap: a block that nobody asked for");
         return;
@@ -168,7 +169,11 @@ void hf_bitswap_fetch_block(hf_bitswap *b, hf_bitswap_peer *peer, hf_bytes cid, 
     memcpy(w->block, block.ptr, block.len);
     w->block_len = block.len;
     w->from = peer->id;
-    if (ask) ask_free(b, ask);
+    if (ask) {
+        if (ask->sent && peer->n_again < HF_BITSWAP_WANTS_MAX) peer->n_again++;
+        if (peer->answered_ms < w->first_ms) peer->answered_ms = w->first_ms;
+        ask_free(b, ask);
+    }
     decide(b, w);
 }
 
@@ -199,10 +204,25 @@ void hf_bitswap_fetch_peer_gone(hf_bitswap *b, hf_bitswap_peer *peer) {
     peer->unsent = false;
 }
 
+/* Some peer that was asked is still sending what it was asked before. */
+static bool in_turn(const hf_bitswap_want_t *w, uint64_t now_ms) {
+    if (w->first_ms + HF_BITSWAP_WANT_MS_MAX <= now_ms) return false;
+    for (const hf_bitswap_ask *a = w->asks; a; a = a->next_of_want)
+        if (a->peer->progress_ms + HF_BITSWAP_WANT_MS > now_ms && a->peer->answered_ms <= w->first_ms) return true;
+    return false;
+}
+
 void hf_bitswap_fetch_tick(hf_bitswap *b, uint64_t now_ms) {
     while (b->first && b->first->asked_ms + HF_BITSWAP_WANT_MS <= now_ms) {
-        if (b->first->asks) b->first->from = b->first->asks->peer->id;
-        decide(b, b->first);
+        hf_bitswap_want_t *w = b->first;
+        if (in_turn(w, now_ms)) {
+            w->asked_ms = now_ms;
+            leave_list(b, w);
+            join_list(b, w);
+            continue;
+        }
+        if (w->asks) w->from = w->asks->peer->id;
+        decide(b, w);
     }
     if (b->first) hf_bitswap_due(b, b->first->asked_ms + HF_BITSWAP_WANT_MS);
     for (hf_bitswap_peer *p = b->peers; p; p = p->next)

@@ -15,11 +15,11 @@ enum {
     HF_BITSWAP_WANTLIST_MAX = 1024, /* a peer's; js never cancels, so the oldest that cannot be answered makes room */
     HF_BITSWAP_WANTS_A_MESSAGE = 512,
     HF_BITSWAP_SERVE_BYTES = 512 << 10, /* a message of blocks is closed once it holds this much */
-    HF_BITSWAP_SERVE_STREAMS = 4,       /* answers on their way to one peer; the rest of its wantlist waits for them */
     HF_BITSWAP_PARTIAL_MAX = 8 << 20,   /* bytes of unfinished messages from one peer */
     HF_BITSWAP_CHUNK = 64 << 10,
     HF_BITSWAP_IDLE_MS = 5000, /* between bytes of a message */
     HF_BITSWAP_WANT_MS = 30000,
+    HF_BITSWAP_WANT_MS_MAX = 600000,    /* however busy its peer is with earlier ones */
     HF_BITSWAP_SEND_MS = 30000, /* without any progress on an answer */
     HF_BITSWAP_RETRY_MS = 1000,
     HF_BITSWAP_STRIKES_MAX = 3,
@@ -40,7 +40,7 @@ typedef struct hf_bitswap_ask {
 struct hf_bitswap_want {
     uint8_t cid[HF_CID_BYTES_MAX];
     size_t cid_len;
-    uint64_t context, asked_ms;
+    uint64_t context, asked_ms, first_ms;  /* asked_ms: put off while its peer is busy; first_ms: of the last asking */
     hf_bitswap_ask *asks;
     hf_bitswap_want_t *next, *prev;
     hf_peer_id from;
@@ -61,9 +61,13 @@ struct hf_bitswap_peer {
     uint64_t retry_ms;                     /* 0: no unsent ask was put off */
     bool unsent;                           /* some ask waits for the next flush */
     size_t n_stale;                        /* blocks that may still come though nobody waits for them any more */
+    size_t n_again;                        /* blocks that came and may come once more */
+    size_t n_twice, n_reading;             /* n_reading: its streams that are not finished */
+    uint64_t progress_ms, answered_ms;     /* bytes came; first_ms of the latest want that it answered */
     hf_bitswap_served *served;
     size_t n_served, served_cap, n_waiting, n_ready;
-    size_t n_out, partial_bytes;
+    struct hf_bitswap_stream *answers;     /* the stream of answers, when one is open for more */
+    size_t partial_bytes;
     unsigned strikes;
     const char *abuse;                     /* told or to be told: nothing of this peer counts any more */
     bool abuse_due;
@@ -73,7 +77,7 @@ typedef struct hf_bitswap_stream {
     struct hf_bitswap_stream *next, *prev;
     uint64_t id;
     hf_bitswap_peer *peer;
-    bool inbound, answer;                  /* answer: counts in n_out */
+    bool inbound, finished;                /* finished: in: the peer's end has come */
     hf_buf bytes;                          /* in: the message so far; out: what is to be written */
     size_t at;                             /* out: written */
     uint64_t deadline_ms;
@@ -106,9 +110,12 @@ void hf_bitswap_due(hf_bitswap *b, uint64_t at_ms);
 void hf_bitswap_strike(hf_bitswap *b, hf_bitswap_peer *peer, const char *reason);
 
 /* ---- bitswap_stream.c ---- */
-/* Sends what the writer holds, on a stream of its own. HF_LIMIT / HF_NOT_FOUND from the swarm, HF_NOMEM: then it was
- * not sent. */
+/* Sends what the writer holds: on a stream of its own, or as one more answer on the peer's. HF_LIMIT / HF_NOT_FOUND from
+ * the swarm, HF_NOMEM: then it was not sent. */
 HF_MUST_USE hf_err hf_bitswap_send(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer, bool answer);
+/* Are answers waiting in our buffer for the peer to take them? */
+bool hf_bitswap_answers_wait(const hf_bitswap_peer *peer);
+void hf_bitswap_answers_end(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer);
 void hf_bitswap_stream_event(hf_bitswap *b, uint64_t now_ms, const hf_swarm_out *event);
 void hf_bitswap_stream_free(hf_bitswap *b, hf_bitswap_stream *stream);
 void hf_bitswap_streams_tick(hf_bitswap *b, uint64_t now_ms);

@@ -1,5 +1,5 @@
-/* bitswap_serve: what others want. A peer's wantlist is bounded, and so is what is on its way to it: the rest is looked
- * up only when earlier answers have gone, so that asking for much costs the asker's time and not our memory. */
+/* bitswap_serve: what others want. A peer's wantlist is bounded, and so is what is on its way to it: a block is looked
+ * up only when earlier answers have left our buffer, so that asking for much costs the asker's time and not our memory. */
 #include "bitswap_private.h"
 
 #include <string.h>
@@ -80,8 +80,9 @@ static bool write_answers(hf_bitswap *b, hf_bitswap_peer *peer) {
 }
 
 void hf_bitswap_serve(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer) {
-    while (!peer->abuse && peer->n_ready && peer->n_out < HF_BITSWAP_SERVE_STREAMS && write_answers(b, peer))
+    while (!peer->abuse && peer->n_ready && !hf_bitswap_answers_wait(peer) && write_answers(b, peer))
         if (hf_bitswap_send(b, now_ms, peer, true)) return; /* lost like a message on the wire: the peer asks again */
+    if (!peer->n_ready && !hf_bitswap_answers_wait(peer)) hf_bitswap_answers_end(b, now_ms, peer);
 }
 
 /* Looking all waiting wants up again is cheaper than an index over them: it is rare, and at most once a second. */

@@ -1,5 +1,5 @@
-/* bitswap_stream: messages onto and off their streams. A message of ours has its own stream; what comes in may be one
- * message (js) or many. */
+/* bitswap_stream: messages onto and off their streams. Our wants have a stream a message, our answers one for as many as
+ * there are; what comes in may be one message or many. */
 #include "bitswap_private.h"
 
 #include "../codec/varint.h"
@@ -27,7 +27,8 @@ void hf_bitswap_stream_free(hf_bitswap *b, hf_bitswap_stream *s) {
     if (s->next) s->next->prev = s->prev;
     hf_map_remove(&b->streams, id_key(s));
     if (s->inbound) s->peer->partial_bytes -= s->bytes.len;
-    if (s->answer) s->peer->n_out--;
+    if (s->inbound && !s->finished) s->peer->n_reading--;
+    if (s->peer->answers == s) s->peer->answers = NULL;
     hf_buf_deinit(&s->bytes);
     hf_release(b->mem, s, sizeof *s);
 }
@@ -50,29 +51,43 @@ static void write_on(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s) {
     arm(b, s, now_ms + HF_BITSWAP_SEND_MS);
     if (err && err != HF_LIMIT) hf_swarm_stream_reset(b->swarm, now_ms, s->id);
     if (err || !s->bytes.len) return;
-    hf_swarm_stream_finish(b->swarm, now_ms, s->id);
     s->at = 0;
     hf_buf_deinit(&s->bytes);
+    if (s != s->peer->answers) hf_swarm_stream_finish(b->swarm, now_ms, s->id);
+}
+
+bool hf_bitswap_answers_wait(const hf_bitswap_peer *peer) { return peer->answers && peer->answers->bytes.len > 0; }
+
+void hf_bitswap_answers_end(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer) {
+    if (!peer->answers) return;
+    uint64_t id = peer->answers->id;
+    peer->answers = NULL;
+    hf_swarm_stream_finish(b->swarm, now_ms, id);
+}
+
+static hf_err open_out(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer, hf_bitswap_stream **ret) {
+    uint64_t id;
+    hf_err err = hf_swarm_stream_open(b->swarm, now_ms, &peer->id, HF_TEXT(HF_BITSWAP_PROTOCOL), b->tag, &id);
+    if (err) return err;
+    *ret = stream_new(b, peer, id, false);
+    if (*ret) return HF_OK;
+    hf_swarm_stream_reset(b->swarm, now_ms, id);
+    return HF_NOMEM;
 }
 
 hf_err hf_bitswap_send(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer, bool answer) {
     hf_buf message;
     hf_buf_init(&message, b->mem);
-    uint64_t id;
+    hf_bitswap_stream *s = answer ? peer->answers : NULL;
     hf_err err = hf_bitswap_write_end(&b->writer, false, &message);
-    if (!err) err = hf_swarm_stream_open(b->swarm, now_ms, &peer->id, HF_TEXT(HF_BITSWAP_PROTOCOL), b->tag, &id);
-    hf_bitswap_stream *s = err ? NULL : stream_new(b, peer, id, false);
-    if (!err && !s) {
-        hf_swarm_stream_reset(b->swarm, now_ms, id);
-        err = HF_NOMEM;
-    }
+    if (!err && !s) err = open_out(b, now_ms, peer, &s);
     if (err) {
         hf_buf_deinit(&message);
         return err;
     }
+    HF_ASSERT(!s->bytes.len);
     s->bytes = message;
-    s->answer = answer;
-    peer->n_out += answer;
+    if (answer) peer->answers = s;
     write_on(b, now_ms, s);
     return HF_OK;
 }
@@ -134,6 +149,7 @@ static void take_bytes(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s, hf_
     if (peer->abuse) return;
     if (peer->partial_bytes + bytes.len > HF_BITSWAP_PARTIAL_MAX)
         return refuse(b, now_ms, s, "bitswap: too many unfinished messages");
+    peer->progress_ms = now_ms;
     hf_buf_add(&s->bytes, bytes);
     if (s->bytes.err) return hf_swarm_stream_reset(b->swarm, now_ms, s->id);
     peer->partial_bytes += bytes.len;
@@ -146,9 +162,10 @@ static void take_bytes(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s, hf_
 
 static void stream_in(hf_bitswap *b, uint64_t now_ms, const hf_swarm_out *e) {
     hf_bitswap_peer *peer = hf_bitswap_peer_of(b, &e->peer, true);
-    if (peer && !peer->abuse && stream_new(b, peer, e->stream, true))
-        hf_swarm_stream_finish(b->swarm, now_ms, e->stream);
-    else hf_swarm_stream_reset(b->swarm, now_ms, e->stream);
+    if (!peer || peer->abuse || !stream_new(b, peer, e->stream, true))
+        return hf_swarm_stream_reset(b->swarm, now_ms, e->stream);
+    peer->n_reading++;
+    hf_swarm_stream_finish(b->swarm, now_ms, e->stream);
 }
 
 static void stream_gone(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s) {
@@ -166,9 +183,14 @@ void hf_bitswap_stream_event(hf_bitswap *b, uint64_t now_ms, const hf_swarm_out 
         if (s->inbound) take_bytes(b, now_ms, s, e->bytes);
         break;
     case HF_SWARM_STREAM_FIN:
+        if (s->inbound && !s->finished) s->peer->n_reading--;
+        s->finished = true;
         if (s->inbound && s->bytes.len) refuse(b, now_ms, s, "bitswap: a message that breaks off");
         break;
-    case HF_SWARM_STREAM_DRAINED: write_on(b, now_ms, s); break;
+    case HF_SWARM_STREAM_DRAINED:
+        write_on(b, now_ms, s);
+        hf_bitswap_serve(b, now_ms, s->peer);
+        break;
     case HF_SWARM_STREAM_GONE: stream_gone(b, now_ms, s); break;
     default: break;
     }

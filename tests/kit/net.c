@@ -68,14 +68,19 @@ static hf_err store_get(void *ctx, hf_bytes cid, hf_bytes *ret) {
 }
 
 void hf_net_put(hf_net *net, size_t peer, hf_bytes block, uint8_t ret_cid[HF_CID_LEN]) {
-    hf_net_peer *p = &net->peers[peer];
     hf_cid_of(block, ret_cid);
-    if (hf_map_get(&p->store, HF_BYTES(ret_cid, HF_CID_LEN))) return;
+    hf_net_put_as(net, peer, HF_BYTES(ret_cid, HF_CID_LEN), block);
+}
+
+void hf_net_put_as(hf_net *net, size_t peer, hf_bytes cid, hf_bytes block) {
+    hf_net_peer *p = &net->peers[peer];
+    HF_ASSERT(cid.len == HF_CID_LEN);
+    if (hf_map_get(&p->store, cid)) return;
     stored *s = alloc(net->mem, sizeof *s + block.len);
     s->len = block.len;
     p->n_bytes_stored += block.len;
-    memcpy(s->cid, ret_cid, HF_CID_LEN);
-    memcpy(s->bytes, block.ptr, block.len);
+    memcpy(s->cid, cid.ptr, HF_CID_LEN);
+    if (block.len) memcpy(s->bytes, block.ptr, block.len);
     CHECK(!hf_map_put(&p->store, HF_BYTES(s->cid, HF_CID_LEN), s));
 }
 
@@ -347,6 +352,7 @@ static bool from_bitswap(hf_net *net, size_t i) {
     hf_bitswap_out out;
     if (p->raw || !hf_bitswap_next(p->bitswap, &out)) return false;
     if (out.kind == HF_BITSWAP_ABUSE) p->n_abuse++, p->reason = out.reason, close_peer(net, i, &out.peer);
+    else if (p->on_bitswap) p->on_bitswap(p->on_bitswap_ctx, net, i, &out);
     else if (out.context & HF_SYNC_CONTEXT) hf_sync_bitswap(p->sync, net->now_ms, &out);
     else if (out.kind == HF_BITSWAP_BLOCK) p->n_blocks++;
     else p->n_failed++;

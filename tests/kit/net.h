@@ -48,6 +48,8 @@ typedef struct hf_net_peer {
     bool busy;                           /* sync has more to do, see work_max */
     size_t n_blocks, n_failed;           /* bitswap's answers to wants of the test itself (context 0) */
     bool raw;
+    void (*on_bitswap)(void *ctx, hf_net *net, size_t peer, const hf_bitswap_out *out); /* the same answers, when the test is to see them */
+    void *on_bitswap_ctx;
 } hf_net_peer;
 
 hf_net *hf_net_new(const hf_net_config *config);
@@ -61,6 +63,8 @@ void hf_net_append(hf_net *net, size_t peer, size_t log);         /* {op: ADD, â
 void hf_net_append_big(hf_net *net, size_t peer, size_t log, size_t payload_len);
 /* A block into the store without the log knowing; *ret_cid its CID. */
 void hf_net_put(hf_net *net, size_t peer, hf_bytes block, uint8_t ret_cid[HF_CID_LEN]);
+/* The same under a CID of any kind of 36 bytes. */
+void hf_net_put_as(hf_net *net, size_t peer, hf_bytes cid, hf_bytes block);
 void hf_net_copy_store(hf_net *net, size_t from, size_t to);
 /* The store loses the block of an item of the log. */
 void hf_net_lose(hf_net *net, size_t peer, size_t log, uint32_t index);
