@@ -409,22 +409,8 @@ hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
     return link ? HF_BYTES(link->remote, link->remote_len) : HF_BYTES(NULL, 0);
 }
 
-hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i) {
-    hf_bytes rest = hf_buf_bytes(&swarm->addresses);
-    for (uint16_t len; rest.len >= sizeof len; rest = hf_sub(rest, sizeof len + len, rest.len)) {
-        memcpy(&len, rest.ptr, sizeof len);
-        if (i-- == 0) return hf_sub(rest, sizeof len, len);
-    }
-    return HF_BYTES(NULL, 0);
-}
-
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn) {
     const hf_link *link = find_link(swarm, conn);
     if (!link || !link->mux) return UINT32_MAX;
     return link->ping_rtt_ms != UINT32_MAX ? link->ping_rtt_ms : hf_yamux_rtt_ms(link->mux);
-}
-
-hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
-    const hf_link *link = find_link(swarm, conn);
-    return link ? HF_BYTES(link->remote, link->remote_len) : (hf_bytes){0};
 }
