@@ -6,7 +6,7 @@
 # make picture    the README's picture             make shots  every mode as a picture, in build/shots
 # What the machine lacks is installed first (tools/setup.sh).
 
-NODE_LIBS = -luv -lsqlite3 -lssl -lcrypto -lz -lm
+NODE_LIBS = -luv -lwslay -lsqlite3 -lssl -lcrypto -lz -lm
 CORE_LIBS = -lsodium -lsecp256k1 -lcrypto
 
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
@@ -34,13 +34,14 @@ SCRIPTS = build/browser/sw.js build/browser/page.js
 CC      = clang
 AR      = llvm-ar
 STRICT  = -std=c11 -Wall -Wextra -Werror
-POSIX   = -D_GNU_SOURCE
+POSIX   = -D_GNU_SOURCE -isystem $(LLHTTP_INC)
 HARDEN  = -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 NATIVE  = $(STRICT) -O2 -g -flto=thin $(HARDEN)
 LINK    = -fuse-ld=lld -flto=thin -pie -Wl,-z,relro,-z,now,--as-needed
 CHECKED = $(STRICT) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZED  = $(CHECKED) -fsanitize=fuzzer-no-link
 WASM    = --target=wasm32-wasi --sysroot=/usr -Oz
+LLHTTP_INC = /usr/share/include/llhttp
 DEPS    = build/deps
 SODIUM  = $(DEPS)/libsodium/src/libsodium
 SECP    = $(DEPS)/libsecp256k1
@@ -86,10 +87,22 @@ build/checked/core/%.o: core/%.c | build/.setup
 	$(call compile,checked,$(CHECKED))
 build/checked/%.o: %.c | build/.setup
 	$(call compile,checked,$(CHECKED) $(POSIX))
+build/fuzzed/node/%.o: node/%.c | build/.setup
+	$(call compile,fuzzed,$(FUZZED) $(POSIX))
 build/fuzzed/%.o: %.c | build/.setup
 	$(call compile,fuzzed,$(FUZZED))
 build/wasm/%.o: %.c | build/.setup
 	$(call compile,wasm,$(STRICT) $(WASM) $(WASM_INC) $(CRYPTO_INC))
+
+# llhttp comes as sources. Its strict reading has to be asked for.
+llhttp = @mkdir -p $(@D); $(CC) $(1) -w -DLLHTTP_STRICT_MODE=1 -I$(LLHTTP_INC) -c /usr/share/llhttp/$*.c -o $@
+build/native/llhttp/%.o: | build/.setup
+	$(call llhttp,$(NATIVE))
+build/checked/llhttp/%.o: | build/.setup
+	$(call llhttp,$(CHECKED))
+build/fuzzed/llhttp/%.o: | build/.setup
+	$(call llhttp,$(FUZZED))
+llhttp_of = $(patsubst %,build/$(1)/llhttp/%.o,llhttp api http)
 
 # The core as an archive: a program takes only what it uses.
 build/native/core.a: $(call objects,native,$(CORE) $(SIM))
@@ -100,12 +113,12 @@ build/native/core.a build/checked/core.a build/fuzzed/core.a build/wasm/core.a b
 	@rm -f $@; $(AR) rcs $@ $^
 
 # ---- native programs ----
-build/holdfast: $(call objects,native,$(NODE)) build/native/core.a
+build/holdfast: $(call objects,native,$(NODE)) $(call llhttp_of,native) build/native/core.a
 	$(CC) $(LINK) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
 
 # The node's own code is linked into the unit tests once it has tests there.
 UNIT = $(KIT) $(TESTS) $(if $(NODE_TESTS),$(filter-out node/main.c,$(NODE)) $(NODE_TESTS))
-build/unit: $(call objects,checked,$(UNIT)) build/checked/core.a
+build/unit: $(call objects,checked,$(UNIT)) $(if $(NODE_TESTS),$(call llhttp_of,checked)) build/checked/core.a
 	$(CC) $(CHECKED) $^ -o $@ $(CORE_LIBS) $(if $(NODE_TESTS),$(NODE_LIBS))
 
 # ---- WebAssembly: the core, and libsodium and libsecp256k1 from the distribution's sources ----
@@ -177,6 +190,11 @@ bench: $(BENCHES:%_bench.c=build/bench/%) $(BENCHES:%_bench.c=build/bench/%.wasm
 FUZZ_SECONDS = 30
 build/fuzz/%: build/fuzzed/%_fuzz.o build/fuzzed/core.a
 	@mkdir -p $(@D); $(CC) $(CHECKED) -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS)
+# The node's take from the node what they use.
+build/fuzzed/node.a: $(call objects,fuzzed,$(filter-out node/main.c,$(NODE))) $(call llhttp_of,fuzzed)
+	@rm -f $@; $(AR) rcs $@ $^
+build/fuzz/node/%: build/fuzzed/node/%_fuzz.o build/fuzzed/node.a build/fuzzed/core.a
+	@mkdir -p $(@D); $(CC) $(CHECKED) -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) -Wl,--as-needed $(NODE_LIBS)
 fuzz: $(FUZZERS:%_fuzz.c=build/fuzz/%)
 	@for f in $(FUZZERS:%_fuzz.c=%); do mkdir -p build/corpus/$$f build/crashes; echo "fuzz $$f"; \
 	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \

@@ -1,5 +1,5 @@
-/* http: see http.h. Here: opening and closing. HTTP/1.1 and WebSockets are our own, strict and small: libwebsockets, which stood here before, listened on
- * every interface when told an address, and mixed up the bodies of requests that came in one packet. */
+/* http: see http.h. Here: opening and closing. Requests are read by llhttp, WebSocket frames by wslay, TLS is OpenSSL's; what is ours is who waits for
+ * whom, for how long, and with how much memory. */
 #include "http.h"
 
 #include "http_private.h"

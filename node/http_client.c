@@ -15,18 +15,32 @@ enum {
     LINGER_MS = 2000,
     READS_AT_ONCE = 16,
     CONSUME_FROM = 1 << 20,
-    QUEUED_MAX = 256 << 20,    /* of all clients together */
+    HELD_MAX = 256 << 20,      /* of all clients together, in and out */
 };
 
 static uint64_t now(const hf_client *c) { return hf_node_now(c->http->node); }
 
 void hf_client_end_in(hf_client *c, uint64_t ms) { c->deadline_ms = ms == UINT64_MAX ? ms : now(c) + ms; }
 
+/* Whoever goes beyond what all may hold is the one to go. */
+static void count_held(hf_client *c) {
+    size_t n = c->in.len + c->out.len;
+    c->http->n_held_bytes += n - c->n_held;
+    c->broken |= n > c->n_held && c->http->n_held_bytes > HELD_MAX;
+    c->n_held = n;
+}
+
+static void give_back(hf_client *c, hf_buf *buf) {
+    hf_buf_deinit(buf);
+    hf_buf_init(buf, &c->http->node->mem);
+}
+
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *handle) {
     hf_client *c = handle->data;
     c->http->n_clients--;
+    hf_peer_free(c);
     free(c);
 }
 
@@ -43,9 +57,10 @@ void hf_client_shut(hf_client *c) {
     leave(c);
     if (was == HF_PHASE_WAITING) hf_exchange_forget(c);
     if (was == HF_PHASE_EVENTS) hf_events_forget(c);
-    c->http->n_queued_bytes -= c->out.len - c->out_at;
     hf_buf_deinit(&c->in);
     hf_buf_deinit(&c->out);
+    c->out_at = 0;
+    count_held(c);
     hf_tls_link_close(c->tls);
     uv_close((uv_handle_t *)&c->poll, on_closed);
     close(c->fd);
@@ -55,6 +70,7 @@ void hf_client_shut(hf_client *c) {
 static void begin_linger(hf_client *c) {
     if (c->tls) hf_tls_end(c->tls);
     shutdown(c->fd, SHUT_WR);
+    give_back(c, &c->in);
     c->phase = HF_PHASE_LINGER;
     hf_client_end_in(c, LINGER_MS);
 }
@@ -70,6 +86,7 @@ static bool is_reading(const hf_client *c) {
 
 static void poll_again(hf_client *c) {
     if (c->phase == HF_PHASE_GONE) return;
+    count_held(c);
     bool writing = c->broken || c->tls_wants_write || (c->out.len > c->out_at && c->phase != HF_PHASE_WAITING);
     int events = (is_reading(c) ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
     if (events == c->events) return;
@@ -109,8 +126,7 @@ static void keep_rest(hf_client *c, hf_bytes head, hf_bytes body, size_t n_given
     size_t before = c->out.len;
     hf_buf_add(&c->out, hf_sub(head, n_given, head.len));
     hf_buf_add(&c->out, hf_sub(body, n_given > head.len ? n_given - head.len : 0, body.len));
-    c->http->n_queued_bytes += c->out.len - before;
-    c->broken |= c->out.err || c->http->n_queued_bytes > QUEUED_MAX;
+    c->broken |= c->out.err != 0;
     if (!before && c->out.len) hf_client_end_in(c, SEND_MS + c->out.len / SEND_BYTES_PER_MS);
 }
 
@@ -125,8 +141,7 @@ void hf_client_send(hf_client *c, hf_bytes head, hf_bytes body) {
 
 /* Nothing is left to be written: what comes next. */
 static void on_empty(hf_client *c) {
-    hf_buf_deinit(&c->out);
-    hf_buf_init(&c->out, &c->http->node->mem);
+    give_back(c, &c->out);
     c->out_at = 0;
     if (c->last && c->phase != HF_PHASE_LINGER) begin_linger(c);
     else if (c->phase >= HF_PHASE_EVENTS && c->phase != HF_PHASE_LINGER) hf_client_end_in(c, UINT64_MAX);
@@ -138,7 +153,6 @@ void hf_client_flush(hf_client *c) {
     hf_bytes rest = hf_sub(hf_buf_bytes(&c->out), c->out_at, c->out.len);
     size_t n = give_all(c, rest, HF_BYTES(NULL, 0));
     c->out_at += n;
-    c->http->n_queued_bytes -= n;
     if (n && c->phase >= HF_PHASE_EVENTS) hf_client_end_in(c, SEND_MS);
     if (n == rest.len && !c->broken) on_empty(c);
     else if (c->out_at > CONSUME_FROM) {
@@ -166,7 +180,7 @@ static void keep_input(hf_client *c, hf_bytes bytes) {
 }
 
 static void use(hf_client *c, size_t len) {
-    if (c->phase == HF_PHASE_PEER) return hf_peer_take(c, c->http->read_buffer, len);
+    if (c->phase == HF_PHASE_PEER) return hf_peer_take(c, HF_BYTES(c->http->read_buffer, len));
     if (c->phase == HF_PHASE_LINGER || c->phase == HF_PHASE_EVENTS) return;
     keep_input(c, HF_BYTES(c->http->read_buffer, len));
     hf_client_go_on(c);
@@ -182,19 +196,17 @@ void hf_client_go_on(hf_client *c) {
     if (c->phase == HF_PHASE_PEER && c->in.len) {
         hf_buf rest = c->in;
         hf_buf_init(&c->in, rest.mem);
-        hf_peer_take(c, rest.ptr, rest.len);
+        hf_peer_take(c, hf_buf_bytes(&rest));
         hf_buf_deinit(&rest);
     }
-    if (!c->in.len && c->in.cap) {
-        hf_buf_deinit(&c->in);
-        hf_buf_init(&c->in, &c->http->node->mem);
-    }
+    if (!c->in.len && c->in.cap) give_back(c, &c->in);
     if (c->last && c->phase <= HF_PHASE_BODY && c->out.len == c->out_at) begin_linger(c);
     poll_again(c);
 }
 
+/* OpenSSL reads one record at a time, and a record fits into the buffer: so what is left is with the system, which tells of it again. */
 static void read_some(hf_client *c) {
-    for (int i = 0; (i < READS_AT_ONCE || c->tls) && is_reading(c); i++) {
+    for (int i = 0; i < READS_AT_ONCE && is_reading(c); i++) {
         ssize_t n = take(c);
         if (n == 0) return hf_client_shut(c);
         if (n < 0) return poll_again(c);
@@ -204,18 +216,16 @@ static void read_some(hf_client *c) {
     }
 }
 
-/* TLS may hold bytes that the system does not tell of any more. */
 void hf_client_resume(hf_client *c) {
     hf_client_flush(c);
     hf_client_go_on(c);
-    if (c->tls && c->phase != HF_PHASE_GONE) read_some(c);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     hf_client *c = poll->data;
     if (status < 0 || c->broken) return hf_client_shut(c);
     if (events & UV_WRITABLE) hf_client_resume(c);
-    if (events & UV_READABLE && c->phase != HF_PHASE_GONE) read_some(c);
+    if ((events & UV_READABLE || c->tls_wants_write) && c->phase != HF_PHASE_GONE) read_some(c);
 }
 
 /* ---- life ---- */

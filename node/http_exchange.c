@@ -31,7 +31,6 @@ static void answer_later(hf_client *c, const hf_response *response, uint64_t seq
     c->last |= http->stopping;
     if (hf_http_add_head(&c->out, response, !c->last)) hf_buf_add(&c->out, response->body);
     if (c->out.err) return hf_client_shut(c);
-    http->n_queued_bytes += c->out.len;
     c->phase = HF_PHASE_WAITING;
     c->seq = seq;
     c->next_waiting = NULL;

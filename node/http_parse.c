@@ -1,15 +1,14 @@
 /* http_parse: see http_parse.h. */
 #include "http_parse.h"
 
+#include <llhttp.h>
 #include <string.h>
 #include <strings.h>
 
 static const char *const NAMES[HF_HTTP_NAMES] = {
     [HF_HTTP_HOST] = "host",
-    [HF_HTTP_CONTENT_LENGTH] = "content-length",
     [HF_HTTP_CONTENT_TYPE] = "content-type",
     [HF_HTTP_ORIGIN] = "origin",
-    [HF_HTTP_TRANSFER_ENCODING] = "transfer-encoding",
     [HF_HTTP_EXPECT] = "expect",
     [HF_HTTP_UPGRADE] = "upgrade",
     [HF_HTTP_SEC_FETCH_SITE] = "sec-fetch-site",
@@ -25,13 +24,10 @@ static const char *const NAMES[HF_HTTP_NAMES] = {
     [HF_HTTP_REFERER] = "referer",
 };
 
-static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
-static bool is_upper(uint8_t c) { return c >= 'A' && c <= 'Z'; }
-static bool is_token(uint8_t c) { return is_digit(c) || is_upper(c) || (c >= 'a' && c <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c)); }
 static bool is_space(uint8_t c) { return c == ' ' || c == '\t'; }
 
 static int hex_of(uint8_t c) {
-    if (is_digit(c)) return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -59,20 +55,88 @@ bool hf_http_mentions(hf_bytes list, const char *word) {
 
 /* ---- where the head ends ---- */
 
+static bool fits(uint8_t before, uint8_t c) {
+    if ((before == '\r') != (c == '\n')) return false;
+    if (before == '\n' && is_space(c)) return false;
+    return (c >= 0x20 && c != 0x7f) || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* 400 at the first byte that no head has, without waiting for the rest of it; else *ret_end: after the empty line, 0: not there yet. */
 static unsigned find_end(hf_bytes b, size_t *scanned, size_t *ret_end) {
     *ret_end = 0;
     for (size_t i = *scanned; i < b.len && i < HF_HTTP_HEAD_MAX; i++) {
-        uint8_t c = b.ptr[i], before = i ? b.ptr[i - 1] : 0;
-        if ((before == '\r') != (c == '\n')) return 400;
-        if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) return 400;
+        if (!fits(i ? b.ptr[i - 1] : 0, b.ptr[i])) return 400;
         *scanned = i + 1;
-        if (c == '\n' && i >= 3 && b.ptr[i - 2] == '\n') return *ret_end = i + 1, 0;
+        if (b.ptr[i] == '\n' && i >= 3 && b.ptr[i - 2] == '\n') return *ret_end = i + 1, 0;
     }
     return b.len >= HF_HTTP_HEAD_MAX ? 431 : 0;
 }
 
-/* ---- the request line ---- */
+/* ---- what llhttp finds ---- */
+
+typedef struct findings {
+    hf_http_head *head;
+    hf_bytes target, version, name, value;
+    uint32_t seen;             /* of the names */
+    int n_fields;
+    unsigned refused;
+    bool complete;
+} findings;
+
+/* Parts may come in pieces that follow one another. */
+static int extend(hf_bytes *part, const char *at, size_t len) {
+    if (!part->ptr) part->ptr = (const uint8_t *)at;
+    part->len = (size_t)((const uint8_t *)at - part->ptr) + len;
+    return 0;
+}
+
+static int on_method(llhttp_t *p, const char *at, size_t len) { return extend(&((findings *)p->data)->head->method, at, len); }
+static int on_target(llhttp_t *p, const char *at, size_t len) { return extend(&((findings *)p->data)->target, at, len); }
+static int on_version(llhttp_t *p, const char *at, size_t len) { return extend(&((findings *)p->data)->version, at, len); }
+static int on_name(llhttp_t *p, const char *at, size_t len) { return extend(&((findings *)p->data)->name, at, len); }
+static int on_value(llhttp_t *p, const char *at, size_t len) { return extend(&((findings *)p->data)->value, at, len); }
+
+static hf_http_name name_of(hf_bytes name) {
+    for (int i = 0; i < HF_HTTP_NAMES; i++)
+        if (is_word(name, NAMES[i])) return (hf_http_name)i;
+    return HF_HTTP_NAMES;
+}
+
+static unsigned take_field(findings *f, hf_bytes name, hf_bytes value) {
+    if (f->n_fields++ == HF_HTTP_LINES_MAX) return 431;
+    if (!name.len) return 400;
+    hf_http_name known = name_of(name);
+    if (known == HF_HTTP_NAMES) return 0;
+    bool again = f->seen & 1u << known;
+    f->seen |= 1u << known;
+    if (again) return known < HF_HTTP_ONCE ? 400 : 0;
+    f->head->fields[known] = value;
+    return 0;
+}
+
+static int on_field_complete(llhttp_t *p) {
+    findings *f = p->data;
+    f->refused = take_field(f, f->name, trim(f->value));
+    f->name = f->value = HF_BYTES(NULL, 0);
+    return f->refused ? HPE_USER : HPE_OK;
+}
+
+static int on_complete(llhttp_t *p) {
+    ((findings *)p->data)->complete = true;
+    return HPE_PAUSED; /* the body is none of its business */
+}
+
+static const llhttp_settings_t SETTINGS = {
+    .on_method = on_method,
+    .on_url = on_target,
+    .on_version = on_version,
+    .on_header_field = on_name,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_field_complete,
+    .on_headers_complete = on_complete,
+};
+
+/* ---- what we make of it ---- */
 
 static bool path_is_clean(hf_bytes path) {
     for (size_t i = 0; i < path.len; i++) {
@@ -84,9 +148,8 @@ static bool path_is_clean(hf_bytes path) {
 }
 
 static bool read_target(hf_bytes target, hf_http_head *ret) {
-    for (size_t i = 0; i < target.len; i++)
-        if (target.ptr[i] <= ' ' || target.ptr[i] >= 0x7f || target.ptr[i] == '#') return false;
     bool plain = hf_starts(target, HF_TEXT("http://")), secure = hf_starts(target, HF_TEXT("https://"));
+    if (hf_find(target, '#', 0) < target.len) return false;
     if (plain || secure) {
         hf_bytes rest = hf_sub(target, secure ? 8 : 7, target.len);
         size_t slash = hf_find(rest, '/', 0);
@@ -100,85 +163,48 @@ static bool read_target(hf_bytes target, hf_http_head *ret) {
     return ret->path.len && ret->path.ptr[0] == '/' && path_is_clean(ret->path);
 }
 
-static unsigned read_line(hf_bytes line, hf_http_head *ret) {
-    size_t first = hf_find(line, ' ', 0), second = hf_find(line, ' ', first + 1);
-    ret->method = hf_sub(line, 0, first);
-    hf_bytes version = hf_sub(line, second + 1, line.len);
-    if (!first || second >= line.len) return 400;
-    for (size_t i = 0; i < first; i++)
-        if (!is_upper(line.ptr[i])) return 400;
-    if (version.len != 8 || !hf_starts(version, HF_TEXT("HTTP/")) || !is_digit(version.ptr[5]) || version.ptr[6] != '.' || !is_digit(version.ptr[7])) return 400;
-    if (version.ptr[5] != '1' || version.ptr[7] > '1') return 505;
-    ret->keep_alive = version.ptr[7] == '1';
-    return read_target(hf_sub(line, first + 1, second - first - 1), ret) ? 0 : 400;
-}
-
-/* ---- the headers ---- */
-
-static hf_http_name name_of(hf_bytes name) {
-    for (int i = 0; i < HF_HTTP_NAMES; i++)
-        if (is_word(name, NAMES[i])) return (hf_http_name)i;
-    return HF_HTTP_NAMES;
-}
-
-static void read_connection(hf_bytes value, hf_http_head *ret) {
-    if (hf_http_mentions(value, "close")) ret->keep_alive = false;
-    ret->upgrade |= hf_http_mentions(value, "upgrade");
-}
-
-static unsigned read_field(hf_bytes line, hf_http_head *ret, uint32_t *seen) {
-    size_t colon = hf_find(line, ':', 0);
-    if (!colon || colon == line.len) return 400;
-    for (size_t i = 0; i < colon; i++)
-        if (!is_token(line.ptr[i])) return 400;
-    hf_bytes name = hf_sub(line, 0, colon), value = trim(hf_sub(line, colon + 1, line.len));
-    if (is_word(name, "connection")) return read_connection(value, ret), 0;
-    hf_http_name known = name_of(name);
-    if (known == HF_HTTP_NAMES) return 0;
-    bool again = *seen & 1u << known;
-    *seen |= 1u << known;
-    if (again) return known < HF_HTTP_ONCE ? 400 : 0;
-    ret->fields[known] = value;
-    return 0;
+/* One space each, and HTTP: llhttp would also read RTSP. */
+static bool line_is_plain(const findings *f) {
+    hf_bytes protocol = HF_TEXT(" HTTP/");
+    const uint8_t *method_end = f->head->method.ptr + f->head->method.len, *target_end = f->target.ptr + f->target.len;
+    return f->target.ptr == method_end + 1 && f->version.ptr == target_end + protocol.len && !memcmp(target_end, protocol.ptr, protocol.len);
 }
 
 /* How long the body is must be beyond doubt: what one reader takes for a body, another could take for the next request. */
-static unsigned read_length(hf_http_head *head, uint32_t seen) {
-    bool told = seen & 1u << HF_HTTP_CONTENT_LENGTH, chunked = seen & 1u << HF_HTTP_TRANSFER_ENCODING;
+static unsigned read_length(const llhttp_t *p, hf_http_head *head) {
     bool reading = hf_eq(head->method, HF_TEXT("GET")) || hf_eq(head->method, HF_TEXT("HEAD"));
     bool writing = hf_eq(head->method, HF_TEXT("POST")) || hf_eq(head->method, HF_TEXT("PUT")) || hf_eq(head->method, HF_TEXT("PATCH"));
-    if (chunked) return told ? 400 : 411;
-    if (!told) return writing ? 411 : 0;
-    if (hf_parse_u64(head->fields[HF_HTTP_CONTENT_LENGTH], &head->body_len)) return 400;
+    if (p->flags & F_TRANSFER_ENCODING) return 411;
+    if (!(p->flags & F_CONTENT_LENGTH)) return writing ? 411 : 0;
+    head->body_len = p->content_length;
     return reading && head->body_len ? 400 : 0;
 }
 
-static unsigned read_head(hf_bytes head, hf_http_head *ret) {
-    uint32_t seen = 0;
-    size_t end = hf_find(head, '\r', 0);
-    unsigned refused = read_line(hf_sub(head, 0, end), ret);
-    for (int n = 0; !refused; n++) {
-        size_t at = end + 2;
-        end = hf_find(head, '\r', at);
-        if (end == at) break;
-        refused = n == HF_HTTP_LINES_MAX ? 431 : read_field(hf_sub(head, at, end - at), ret, &seen);
-    }
-    if (refused) return refused;
-    if (!ret->host.len) ret->host = ret->fields[HF_HTTP_HOST];
-    if (!ret->host.len || !(seen & 1u << HF_HTTP_HOST)) return 400;
-    return read_length(ret, seen);
+static unsigned read_found(const llhttp_t *p, const findings *f) {
+    hf_http_head *head = f->head;
+    bool newest = hf_eq(f->version, HF_TEXT("1.1"));
+    if (f->refused) return f->refused;
+    if (f->version.len == 3 && !newest && !hf_eq(f->version, HF_TEXT("1.0"))) return 505;
+    if (!f->complete || !f->version.len || !line_is_plain(f) || !read_target(f->target, head)) return 400;
+    if (!head->host.len) head->host = head->fields[HF_HTTP_HOST];
+    if (!head->host.len || !(f->seen & 1u << HF_HTTP_HOST)) return 400;
+    head->keep_alive = newest && llhttp_should_keep_alive(p);
+    head->upgrade = p->flags & F_CONNECTION_UPGRADE;
+    return read_length(p, head);
 }
 
 unsigned hf_http_parse(hf_bytes bytes, size_t *scanned, hf_http_head *ret, size_t *ret_len) {
     *ret_len = 0;
     *ret = (hf_http_head){0};
-    size_t skip = hf_starts(bytes, HF_TEXT("\r\n")) ? 2 : 0, end; /* some clients send one after a body */
-    if (bytes.len > skip && !is_upper(bytes.ptr[skip]) && !(bytes.len == 1 && bytes.ptr[0] == '\r')) return 400;
-    hf_bytes rest = hf_sub(bytes, skip, bytes.len);
-    size_t seen = *scanned > skip ? *scanned - skip : 0;
-    unsigned refused = find_end(rest, &seen, &end);
-    *scanned = seen + skip;
+    size_t end;
+    unsigned refused = find_end(bytes, scanned, &end);
     if (refused || !end) return refused;
-    *ret_len = skip + end;
-    return read_head(hf_sub(rest, 0, end), ret);
+    findings found = {.head = ret};
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &SETTINGS);
+    parser.data = &found;
+    llhttp_execute(&parser, (const char *)bytes.ptr, end);
+    found.complete &= llhttp_get_error_pos(&parser) == (const char *)bytes.ptr + end; /* it ends where we saw its end */
+    *ret_len = end;
+    return read_found(&parser, &found);
 }

@@ -1,8 +1,9 @@
-/* http_parse: the head of an HTTP/1.x request (RFC 9112), strictly: what two readers could take for different requests is refused. Bytes only.
+/* http_parse: the head of an HTTP/1.x request (RFC 9112), read by llhttp, strictly: what two readers could take for different requests is refused.
+ * Bytes only.
  *
- * Refuses: line ends other than CR LF, control characters, folded headers, spaces before a colon, a second Host or Content-Length, lengths that are not
- * plain digits, Content-Length beside Transfer-Encoding, broken escapes and NULs in the path, heads beyond HF_HTTP_HEAD_MAX. Transfer-Encoding
- * is not read (411): forms and this API's clients say how long their bodies are. */
+ * Decided here, because llhttp leaves it open or takes more: where a head ends, and that its lines end in CR LF and are not folded; limits; which
+ * fields may come once; versions; one space between the parts of the first line; names that are empty; hosts; paths with broken escapes or NULs;
+ * which methods have bodies. Transfer-Encoding is not read (411): forms and this API's clients say how long their bodies are. */
 #ifndef HF_NODE_HTTP_PARSE_H
 #define HF_NODE_HTTP_PARSE_H
 #include "../core/base/base.h"
@@ -10,9 +11,9 @@
 enum { HF_HTTP_HEAD_MAX = 16384, HF_HTTP_LINES_MAX = 128 };
 
 typedef enum hf_http_name {
-    HF_HTTP_HOST, HF_HTTP_CONTENT_LENGTH, HF_HTTP_CONTENT_TYPE, HF_HTTP_ORIGIN, HF_HTTP_TRANSFER_ENCODING, HF_HTTP_EXPECT, HF_HTTP_UPGRADE,
-    HF_HTTP_SEC_FETCH_SITE, HF_HTTP_WEBSOCKET_KEY, HF_HTTP_WEBSOCKET_VERSION, HF_HTTP_IDEMPOTENCY_KEY, HF_HTTP_HOLDFAST_ENTRY,
-    HF_HTTP_ONCE, /* those above may come once only; of those below the first counts */
+    HF_HTTP_HOST, HF_HTTP_CONTENT_TYPE, HF_HTTP_ORIGIN, HF_HTTP_EXPECT, HF_HTTP_UPGRADE, HF_HTTP_SEC_FETCH_SITE, HF_HTTP_WEBSOCKET_KEY,
+    HF_HTTP_WEBSOCKET_VERSION, HF_HTTP_IDEMPOTENCY_KEY, HF_HTTP_HOLDFAST_ENTRY,
+    HF_HTTP_ONCE, /* those above may come once only (and Content-Length, which llhttp sees to); of those below the first counts */
     HF_HTTP_ACCEPT = HF_HTTP_ONCE, HF_HTTP_ACCEPT_ENCODING, HF_HTTP_COOKIE, HF_HTTP_IF_MATCH, HF_HTTP_IF_NONE_MATCH, HF_HTTP_REFERER,
     HF_HTTP_NAMES,
 } hf_http_name;

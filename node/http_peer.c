@@ -5,25 +5,85 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-enum { PONG_QUEUED_MAX = 16 * 1024, KEY_LEN = 24, CLOSE_LINGER_MS = 2000 };
+enum { FRAME_MAX = 16 << 20, PONG_QUEUED_MAX = 16 * 1024, KEY_LEN = 24, CLOSE_LINGER_MS = 2000 };
 
 static hf_client *client_of(hf_channel *channel) { return (hf_client *)((char *)channel - offsetof(hf_client, channel)); }
 
-static void send_frame(hf_client *c, unsigned opcode, hf_bytes payload) {
-    uint8_t bytes[HF_WS_HEAD_MAX];
-    hf_buf head = {.mem = &c->http->node->mem, .ptr = bytes, .cap = sizeof bytes};
-    hf_ws_add_head(&head, opcode, payload.len);
-    hf_client_send(c, hf_buf_bytes(&head), payload);
+/* ---- what wslay asks for; frames in and out are its work ---- */
+
+static ssize_t take_bytes(wslay_event_context_ptr frames, uint8_t *buf, size_t len, int flags, void *ctx) {
+    (void)flags;
+    hf_client *c = ctx;
+    size_t n = c->ws.in.len < len ? c->ws.in.len : len;
+    if (!n || c->phase != HF_PHASE_PEER) {
+        wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    memcpy(buf, c->ws.in.ptr, n);
+    c->ws.in = hf_sub(c->ws.in, n, c->ws.in.len);
+    return (ssize_t)n;
+}
+
+/* A frame's head and payload come one after the other, and go out together. One who pings without reading gets no more pongs. */
+static ssize_t give_bytes(wslay_event_context_ptr frames, const uint8_t *bytes, size_t len, int flags, void *ctx) {
+    (void)frames;
+    hf_client *c = ctx;
+    if (flags & WSLAY_MSG_MORE && len <= HF_WS_HEAD_MAX) {
+        memcpy(c->ws.head, bytes, len);
+        c->ws.head_len = len;
+        return (ssize_t)len;
+    }
+    hf_bytes head = HF_BYTES(c->ws.head, c->ws.head_len), rest = HF_BYTES(bytes, len);
+    c->ws.head_len = 0;
+    if (!head.len) head = rest, rest.len = 0; /* a frame without payload */
+    bool pong = (head.ptr[0] & 15) == WSLAY_PONG;
+    if (!pong || c->out.len - c->out_at < PONG_QUEUED_MAX) hf_client_send(c, head, rest);
+    return (ssize_t)len;
+}
+
+static void on_frame(wslay_event_context_ptr frames, const struct wslay_event_on_frame_recv_start_arg *frame, void *ctx) {
+    hf_client *c = ctx;
+    c->ws.in_data = frame->opcode == WSLAY_BINARY_FRAME || frame->opcode == WSLAY_CONTINUATION_FRAME;
+    if (frame->opcode != WSLAY_TEXT_FRAME) return;
+    (void)wslay_event_queue_close(frames, WSLAY_CODE_UNSUPPORTED_DATA, NULL, 0);
+    wslay_event_shutdown_read(frames);
+}
+
+/* Where messages begin and end means nothing to us: the bytes of binary frames are one stream. */
+static void on_piece(wslay_event_context_ptr frames, const struct wslay_event_on_frame_recv_chunk_arg *piece, void *ctx) {
+    (void)frames;
+    hf_client *c = ctx;
+    if (c->ws.in_data && c->channel_up && piece->data_length)
+        hf_node_channel_recv(c->http->node, &c->channel, HF_BYTES(piece->data, piece->data_length));
+}
+
+static const struct wslay_event_callbacks CALLBACKS = {
+    .recv_callback = take_bytes,
+    .send_callback = give_bytes,
+    .on_frame_recv_start_callback = on_frame,
+    .on_frame_recv_chunk_callback = on_piece,
+};
+
+static bool begin_frames(hf_client *c) {
+    if (wslay_event_context_server_init(&c->ws.frames, &CALLBACKS, c)) return c->ws.frames = NULL, false;
+    wslay_event_config_set_no_buffering(c->ws.frames, 1);
+    wslay_event_config_set_max_recv_msg_length(c->ws.frames, FRAME_MAX);
+    return true;
 }
 
 /* ---- the channel ---- */
 
-static void ws_send(hf_channel *channel, hf_bytes bytes) { send_frame(client_of(channel), HF_WS_BINARY, bytes); }
+/* What does not go into memory is missing from the stream; so it ends. */
+static void ws_send(hf_channel *channel, hf_bytes bytes) {
+    hf_client *c = client_of(channel);
+    struct wslay_event_msg message = {.opcode = WSLAY_BINARY_FRAME, .msg = bytes.ptr, .msg_length = bytes.len};
+    c->broken |= wslay_event_queue_msg(c->ws.frames, &message) || wslay_event_send(c->ws.frames);
+}
 
-static void say_goodbye(hf_client *c, unsigned code) {
-    uint8_t why[] = {(uint8_t)(code >> 8), (uint8_t)code};
+/* The goodbye is queued, by us or by wslay; nothing comes in any more. */
+static void say_goodbye(hf_client *c) {
+    c->broken |= wslay_event_send(c->ws.frames) != 0;
     c->last = true;
-    send_frame(c, HF_WS_CLOSE, HF_BYTES(why, sizeof why));
     hf_client_end_in(c, CLOSE_LINGER_MS);
     hf_client_flush(c);
 }
@@ -31,7 +91,9 @@ static void say_goodbye(hf_client *c, unsigned code) {
 static void ws_close(hf_channel *channel) {
     hf_client *c = client_of(channel);
     c->channel_up = false;
-    say_goodbye(c, 1000);
+    (void)wslay_event_queue_close(c->ws.frames, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
+    wslay_event_shutdown_read(c->ws.frames);
+    say_goodbye(c);
 }
 
 void hf_peer_sent(hf_client *c, size_t len) {
@@ -64,7 +126,7 @@ unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
     hf_buf_add_str(buf, "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ");
     add_accept(buf, key);
     hf_buf_add_str(buf, "\r\n\r\n");
-    if (buf->err) return 500;
+    if (buf->err || !begin_frames(c)) return 500;
     c->last = false;
     c->phase = HF_PHASE_PEER;
     hf_client_end_in(c, UINT64_MAX); /* from here on the core has its own */
@@ -79,25 +141,18 @@ unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
 
 /* ---- what they say ---- */
 
-static void take_event(hf_client *c, hf_ws_event event, hf_bytes bytes, unsigned code) {
-    bool room = c->out.len - c->out_at < PONG_QUEUED_MAX;
-    if (event == HF_WS_DATA && c->channel_up) hf_node_channel_recv(c->http->node, &c->channel, bytes);
-    if (event == HF_WS_PINGED && room) send_frame(c, HF_WS_PONG, bytes);
-    if (event != HF_WS_CLOSED && event != HF_WS_REFUSED) return;
-    if (c->channel_up) {
-        c->channel_up = false;
-        hf_node_channel_down(c->http->node, &c->channel);
+void hf_peer_take(hf_client *c, hf_bytes bytes) {
+    if (c->last) return;
+    c->ws.in = bytes;
+    bool failed = wslay_event_recv(c->ws.frames);
+    c->ws.in = HF_BYTES(NULL, 0);
+    if (c->phase != HF_PHASE_PEER || c->last) return;
+    if (!failed && wslay_event_get_read_enabled(c->ws.frames)) {
+        c->broken |= wslay_event_send(c->ws.frames) != 0; /* pongs */
+        return;
     }
-    say_goodbye(c, event == HF_WS_CLOSED ? 1000 : code);
-}
-
-void hf_peer_take(hf_client *c, uint8_t *bytes, size_t len) {
-    hf_bytes piece;
-    unsigned code;
-    hf_ws_event event;
-    size_t at = 0;
-    while (c->phase == HF_PHASE_PEER && !c->last && (event = hf_ws_read(&c->ws, bytes, len, &at, &piece, &code)) != HF_WS_MORE)
-        take_event(c, event, piece, code);
+    hf_peer_forget(c);
+    if (c->phase == HF_PHASE_PEER) say_goodbye(c);
 }
 
 void hf_peer_forget(hf_client *c) {
@@ -105,3 +160,5 @@ void hf_peer_forget(hf_client *c) {
     c->channel_up = false;
     hf_node_channel_down(c->http->node, &c->channel);
 }
+
+void hf_peer_free(hf_client *c) { wslay_event_context_free(c->ws.frames); }

@@ -7,9 +7,10 @@
 #include "listen.h"
 #include "site.h"
 #include "tls.h"
-#include "ws_frame.h"
 
-enum { HF_HTTP_READ_BYTES = 64 * 1024 };
+#include <wslay/wslay.h>
+
+enum { HF_HTTP_READ_BYTES = 64 * 1024, HF_WS_HEAD_MAX = 10 };
 
 typedef enum hf_phase {
     HF_PHASE_HEAD,     /* a request is awaited, or coming in */
@@ -19,6 +20,15 @@ typedef enum hf_phase {
     HF_PHASE_LINGER,   /* all is said; what they still send is thrown away, so that they can read it */
     HF_PHASE_GONE,     /* closed; its memory goes in a later turn of the loop */
 } hf_phase;
+
+/* A connection's WebSocket. */
+typedef struct hf_ws {
+    wslay_event_context_ptr frames;             /* NULL: none yet */
+    hf_bytes in;                                /* read, not yet taken by it */
+    uint8_t head[HF_WS_HEAD_MAX];               /* of the frame that is being sent; its payload comes next */
+    size_t head_len;
+    bool in_data;                               /* the frame that comes in carries the peer's bytes */
+} hf_ws;
 
 typedef struct hf_client {
     hf_http *http;
@@ -32,6 +42,7 @@ typedef struct hf_client {
     size_t scanned, head_len, need;             /* of the request in `in`: see http_parse.h; need: head and body */
     hf_buf out;                                 /* WAITING: the answer held; else to be written, from out_at on */
     size_t out_at;
+    size_t n_held;                              /* in `in` and `out`, when it was last counted */
     uint64_t deadline_ms, began_ms;             /* began: of the body */
     uint64_t seq;                               /* WAITING: for this to be stored */
     bool last;                                  /* nothing more after what is in `out` */
@@ -39,7 +50,7 @@ typedef struct hf_client {
     bool tls_wants_write;                       /* before it can read on */
     hf_channel channel;                         /* PEER */
     bool channel_up;                            /* the core knows it */
-    hf_ws_reader ws;
+    hf_ws ws;
 } hf_client;
 
 struct hf_http {
@@ -51,7 +62,7 @@ struct hf_http {
     hf_buf scratch;                             /* of the answer at hand */
     hf_client *clients, *waiting, **waiting_last, *listeners;
     size_t n_clients, n_clients_max;            /* their memory included */
-    size_t n_ticks, n_queued_bytes;             /* queued: in all `out` */
+    size_t n_ticks, n_held_bytes;               /* held: of all clients */
     bool loopback, stopping;
     uint8_t read_buffer[HF_HTTP_READ_BYTES];
 };
@@ -64,7 +75,7 @@ void hf_client_send(hf_client *c, hf_bytes head, hf_bytes body);
 void hf_client_flush(hf_client *c);
 /* What was read may be used by now: the next request, if it is there. */
 void hf_client_go_on(hf_client *c);
-/* Both, and then on with reading. */
+/* Both. */
 void hf_client_resume(hf_client *c);
 void hf_client_shut(hf_client *c);
 /* Looks at deadlines. */
@@ -86,8 +97,9 @@ void hf_events_beat(hf_http *http);
 bool hf_peer_is_asked_for(const hf_http_head *head);
 /* 0, or the status to refuse with. */
 unsigned hf_peer_begin(hf_client *c, const hf_http_head *head);
-/* Unmasks in place. */
-void hf_peer_take(hf_client *c, uint8_t *bytes, size_t len);
+void hf_peer_take(hf_client *c, hf_bytes bytes);
 void hf_peer_sent(hf_client *c, size_t len);
 void hf_peer_forget(hf_client *c);
+/* Last of all, when nothing of it can be running any more. */
+void hf_peer_free(hf_client *c);
 #endif

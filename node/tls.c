@@ -65,11 +65,15 @@ static ssize_t result(hf_tls_link *link, int n, bool *ret_wants_write) {
     return -1;
 }
 
+/* Before each call the queue of errors is emptied: what others left there would be taken for this connection's. */
+
 ssize_t hf_tls_read(hf_tls_link *link, void *bytes, size_t len, bool *ret_wants_write) {
+    ERR_clear_error();
     return result(link, SSL_read(link, bytes, len > INT_MAX ? INT_MAX : (int)len), ret_wants_write);
 }
 
 ssize_t hf_tls_write(hf_tls_link *link, const void *bytes, size_t len, bool *ret_wants_write) {
+    ERR_clear_error();
     return result(link, SSL_write(link, bytes, len > INT_MAX ? INT_MAX : (int)len), ret_wants_write);
 }
 
