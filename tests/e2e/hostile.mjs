@@ -214,6 +214,56 @@ test('WebSockets: at / and /p2p, and a peer is answered', async () => {
   }
 })
 
+/** A WebSocket that was let in; `frames`: what came after that. */
+async function webSocket () {
+  const raw = new Raw(node.port)
+  raw.send(upgrade('/p2p'))
+  await raw.until(r => r.got.includes('\r\n\r\n'))
+  Object.defineProperty(raw, 'frames', { get: () => raw.got.slice(raw.got.indexOf('\r\n\r\n') + 4) })
+  return raw
+}
+
+test('frames: one stream whatever pieces it comes in, pings are answered, goodbyes say why', async () => {
+  const pieces = Buffer.concat([frame(MULTISTREAM.slice(0, 7), { first: 0x02 }), frame('are you there?', { first: 0x89 }), frame('', { first: 0x00 }), frame(MULTISTREAM.slice(7), { first: 0x80 })])
+  for (const size of [1, 3, pieces.length]) {
+    const raw = await webSocket()
+    for (let at = 0; at < pieces.length; at += size) {
+      raw.send(pieces.subarray(at, at + size))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    ok(await raw.until(r => r.frames.includes('\x8a\x0eare you there?')), `a pong, ${size} at a time`)
+    ok(await raw.until(r => r.frames.includes(MULTISTREAM)), `multistream is answered, ${size} at a time`)
+    raw.end()
+  }
+  const early = new Raw(node.port)
+  early.send(Buffer.concat([Buffer.from(upgrade('/p2p')), frame(MULTISTREAM)]))
+  ok(await early.until(r => r.got.includes(MULTISTREAM)), 'a frame in the packet of the request')
+  early.end()
+  const code = (number, why = '') => '\x88' + String.fromCharCode(2 + why.length, number >> 8, number & 255) + why
+  const goodbyes = [[frame('\x03\xe8', { first: 0x88 }), code(1000)], [frame('\x03\xe9gone', { first: 0x88 }), code(1001, 'gone')], [frame('', { first: 0x88 }), '\x88\0'],
+    [frame('hello', { first: 0x81 }), code(1003)], [frame('hello', { masked: false }), code(1002)], [frame('hello', { first: 0xc2 }), code(1002)],
+    [frame('hello', { first: 0x83 }), code(1002)], [frame('hello', { first: 0x80 }), code(1002)], [Buffer.concat([frame('a', { first: 0x02 }), frame('b', { first: 0x02 })]), code(1002)],
+    [frame('hello', { told: (16 << 20) + 1 }), code(1009)]]
+  for (const [bytes, want] of goodbyes) {
+    const raw = await webSocket()
+    raw.send(bytes)
+    ok(await raw.until(r => r.frames.endsWith(want)), `${want.charCodeAt(2) * 256 + want.charCodeAt(3)}: ${Buffer.from(raw.frames, 'latin1').toString('hex')}`)
+    ok(await raw.until(r => r.closed), 'closed')
+  }
+})
+
+test('one who pings and does not read is not kept in memory', async () => {
+  const raw = await webSocket()
+  const before = rssKiB(node)
+  raw.socket.pause()
+  const ping = frame('p'.repeat(125), { first: 0x89 })
+  const many = Buffer.concat(Array(8000).fill(ping))
+  for (let i = 0; i < 40; i++) await new Promise(resolve => raw.socket.write(many, resolve))
+  await works('40 MB of pings')
+  ok(rssKiB(node) - before < 12 * 1024, `${rssKiB(node) - before} KiB more`)
+  raw.end()
+})
+
 test('frames that lie or make no sense end their socket, not the node', async () => {
   const frames = [
     ['not masked', frame('hello', { masked: false })], ['text', frame('hello', { first: 0x81 })], ['reserved bits', frame('hello', { first: 0xf2 })],
