@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { equal, freePort, itemsOf, Node, ok, onExit, run, tempDir, test, until } from './kit.mjs'
-import { ask, form, FORM, formsOf, frame, malformed, MULTISTREAM, post, Reader, rssKiB, upgrade } from './wire.mjs'
+import { ask, form, FORM, formsOf, frame, malformed, MULTISTREAM, post, Raw, Reader, rssKiB, upgrade } from './wire.mjs'
 
 const HOLDFAST = process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname
 const node = await Node.make({ flags: ['--log-level', 'debug'] })
@@ -210,6 +210,34 @@ test('paths do not lead out', async () => {
   for (const path of ['/app.json', '/templates/index.mustache', '/static/', '/static', '/static/../app.json', '/holdfast.db']) ok((await ask(node, path)).status >= 400, path)
 })
 
+test('connections: kept when asked to be, closed when not, and 100 Continue before a body that waits for it', async () => {
+  const get = (version, headers = '') => `GET /healthz HTTP/${version}\r\nHost: localhost\r\n${headers}\r\n`
+  const kept = new Raw(node.port)
+  for (let n = 1; n <= 3; n++) {
+    kept.send(get('1.1'))
+    ok(await kept.until(r => r.got.split('ok\n').length > n), `request ${n}`)
+  }
+  kept.send(get('1.1', 'Connection: close\r\n') + get('1.1'))
+  ok(await kept.until(r => r.closed), 'closed after the last')
+  equal([kept.statuses, kept.got.match(/connection: close/g).length], [[200, 200, 200, 200], 1], 'answers')
+  const old = new Raw(node.port)
+  old.send(get('1.0'))
+  ok(await old.until(r => r.closed) && old.got.includes('connection: close'), 'HTTP/1.0')
+  const head = `POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${FORM}\r\nContent-Length: 9\r\n`
+  const waiting = new Raw(node.port)
+  waiting.send(head + 'Expect: 100-continue\r\n\r\n')
+  ok(await waiting.until(r => r.got === 'HTTP/1.1 100 Continue\r\n\r\n'), '100')
+  waiting.send('text=wait')
+  ok(await waiting.until(r => r.statuses.length === 2) && waiting.statuses[1] === 303, 'and then the answer')
+  const hasty = new Raw(node.port)
+  hasty.send(head + 'Expect: 100-continue\r\n\r\ntext=wait')
+  ok(await hasty.until(r => r.statuses.length) && hasty.statuses[0] === 303, 'no 100 when the body is there')
+  const strange = new Raw(node.port)
+  strange.send(head + 'Expect: wonders\r\n\r\n')
+  ok(await strange.until(r => r.closed) && strange.statuses[0] === 417, '417')
+  for (const raw of [waiting, hasty]) raw.end()
+})
+
 /* ---- who may write, and under which name ---- */
 
 test('a loopback node answers to this machine’s names only', async () => {
@@ -389,6 +417,19 @@ test('https with a certificate of one’s own: pages, forms and WebSockets', asy
   ok(curl(origin + '/').includes('over TLS'), 'written')
   const big = Buffer.from(execFileSync('curl', ['-s', '--cacert', cert, origin + '/_holdfast/core.wasm']))
   ok(big.equals(readFileSync(new URL('../../build/browser/core.wasm', import.meta.url))), 'a long file is whole')
+  const long = join(dir, 'long.txt')
+  writeFileSync(long, 'text=' + 'x'.repeat(250_000))
+  const asked = curl('-i', '-d', `@${long}`, '-H', 'expect: 100-continue', origin + '/todos')
+  ok(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 422 /.test(asked) && asked.includes('x'.repeat(250_000)), 'a long form comes, and goes back')
+  const many = await new Promise((resolve, reject) => {
+    const socket = connectTls({ port: secure.port, host: 'localhost', ca: readFileSync(cert), servername: 'localhost' })
+    let got = ''
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1999) + 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    socket.on('data', chunk => { got += chunk })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(got.match(/HTTP\/1\.1 200 /g).length))
+  })
+  equal(many, 2000, 'requests in a row')
   const upgraded = await new Promise((resolve, reject) => {
     const socket = connectTls({ port: secure.port, host: 'localhost', ca: readFileSync(cert), servername: 'localhost' }, () => socket.write(upgrade('/p2p')))
     let got = ''
