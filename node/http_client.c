@@ -230,8 +230,19 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 
 /* ---- life ---- */
 
+/* When all places are taken, the one that has been silent longest gives its place up. */
+static bool make_room(hf_http *http) {
+    hf_client *silent = NULL;
+    for (hf_client *c = http->clients; c; c = c->next) {
+        bool idle = c->phase == HF_PHASE_HEAD && !c->in.len && c->out.len == c->out_at;
+        if (idle && (!silent || c->deadline_ms <= silent->deadline_ms)) silent = c;
+    }
+    if (silent) hf_client_shut(silent);
+    return silent != NULL;
+}
+
 void hf_client_new(hf_http *http, int fd) {
-    hf_client *c = http->n_clients < http->n_clients_max ? calloc(1, sizeof *c) : NULL;
+    hf_client *c = http->n_clients < http->n_clients_max || make_room(http) ? calloc(1, sizeof *c) : NULL;
     if (c && http->tls) c->tls = hf_tls_link_open(http->tls, fd);
     if (!c || (http->tls && !c->tls) || uv_poll_init(http->node->loop, &c->poll, fd)) {
         if (c) hf_tls_link_close(c->tls);

@@ -304,6 +304,22 @@ test('readers that do not read do not stop others, and listeners that go are for
   ok(cpuTime() - before < 20, `an idle node is idle: ${cpuTime() - before} hundredths of a second in half a second`)
 })
 
+test('when silent ones hold every place, the longest silent one gives way', async () => {
+  const soft = Number(/Max open files\s+(\d+)/.exec(readFileSync(`/proc/${node.process.pid}/limits`, 'utf8'))[1])
+  const places = Math.min(10_000, soft - Math.trunc(soft / 4))
+  const [memory, all] = [rssKiB(node), []]
+  while (all.length < places) {
+    const some = await sockets(Math.min(200, places - all.length), node.port, GET)
+    await Promise.all(some.map(raw => raw.until(r => r.statuses.length)))
+    all.push(...some)
+  }
+  console.log(`  ${places} connections, ${((rssKiB(node) - memory) / places).toFixed(1)} KiB each`)
+  await works('all places were taken')
+  await until('one of the first is closed', () => all.slice(0, 200).some(raw => raw.closed))
+  equal(all.filter(raw => raw.closed).length, 1, 'closed')
+  for (const raw of all) raw.end()
+})
+
 test('it is still the node it was', async () => {
   ok((await texts()).includes('here before'), 'the list')
   equal(await node.stop(), 0, 'exit status')
