@@ -72,6 +72,16 @@ bool hf_http_is_busy(const hf_http *http) {
     return false;
 }
 
+void hf_http_count(const hf_http *http, hf_http_counts *ret) {
+    *ret = (hf_http_counts){.held_bytes = http->n_held_bytes};
+    for (const hf_client *c = http->clients; c; c = c->next) {
+        if (c->phase == HF_PHASE_EVENTS) ret->listeners++;
+        else if (c->phase == HF_PHASE_PEER) ret->websockets++;
+        else ret->pages++;
+    }
+    for (size_t i = 0; i < HF_COUNT(ret->answers); i++) ret->answers[i] = http->n_answers[i];
+}
+
 static void on_tick_closed(uv_handle_t *handle) {
     hf_http *http = handle->data;
     http->n_ticks = 0;

@@ -5,6 +5,13 @@
 #include "node.h"
 
 typedef struct hf_http hf_http;
+
+typedef struct hf_http_counts {
+    size_t pages, listeners, websockets; /* connections now; pages: those that ask, or may ask, for something */
+    size_t held_bytes;                   /* of requests not yet read and answers not yet taken */
+    uint64_t answers[6];                 /* since the start, by the first digit of their status */
+} hf_http_counts;
+
 /* Listens. NULL: *ret_problem. */
 hf_http *hf_http_open(hf_node *node, const char **ret_problem);
 int hf_http_port(const hf_http *http);
@@ -18,5 +25,6 @@ void hf_http_stop(hf_http *http);
 void hf_http_refuse_more(hf_http *http);
 /* Some request was begun and is not answered yet. */
 bool hf_http_is_busy(const hf_http *http);
+void hf_http_count(const hf_http *http, hf_http_counts *ret);
 void hf_http_close(hf_http *http);
 #endif

@@ -13,6 +13,7 @@ void hf_events_begin(hf_client *c, bool head) {
     hf_buf_add_str(&http->scratch, over ? "connection: close\r\n\r\n" : "\r\nretry: 1000\n\n");
     if (http->scratch.err) return hf_client_shut(c);
     c->last |= over;
+    hf_exchange_count(http, 200);
     if (!over) {
         c->phase = HF_PHASE_EVENTS;
         c->last = false;

@@ -3,6 +3,7 @@
 #include "../core/codec/varint.h"
 #include "describe.h"
 #include "http_private.h"
+#include "metrics.h"
 #include "say.h"
 
 #include <string.h>
@@ -17,9 +18,12 @@ enum {
 
 /* ---- answering ---- */
 
+void hf_exchange_count(hf_http *http, unsigned status) { http->n_answers[status / 100 % HF_COUNT(http->n_answers)]++; }
+
 static void answer_now(hf_client *c, const hf_response *response, bool head) {
     hf_buf *buf = &c->http->scratch;
     c->last |= c->http->stopping;
+    hf_exchange_count(c->http, response->status);
     hf_buf_clear(buf);
     bool body = hf_http_add_head(buf, response, !c->last);
     if (buf->err) return hf_client_shut(c);
@@ -29,6 +33,7 @@ static void answer_now(hf_client *c, const hf_response *response, bool head) {
 static void answer_later(hf_client *c, const hf_response *response, uint64_t seq) {
     hf_http *http = c->http;
     c->last |= http->stopping;
+    hf_exchange_count(http, response->status);
     if (hf_http_add_head(&c->out, response, !c->last)) hf_buf_add(&c->out, response->body);
     if (c->out.err) return hf_client_shut(c);
     c->phase = HF_PHASE_WAITING;
@@ -86,12 +91,13 @@ static void answer_file(hf_client *c, const hf_site_file *file, const hf_wire_re
     return answer_now(c, &r, wire->head);
 }
 
-static void answer_described(hf_client *c, const hf_wire_request *wire) {
+/* What the node says of itself. */
+static void answer_written(hf_client *c, void write(const hf_node *node, hf_buf *buf), const char *type, bool head) {
     hf_buf text;
     hf_buf_init(&text, &c->http->node->mem);
-    hf_describe_site(c->http->node, &text);
-    if (text.err) answer_plain(c, 500, "out of memory\n", wire->head);
-    else answer_text(c, 200, "application/json", hf_buf_bytes(&text), wire->head);
+    write(c->http->node, &text);
+    if (text.err) answer_plain(c, 500, "out of memory\n", head);
+    else answer_text(c, 200, type, hf_buf_bytes(&text), head);
     hf_buf_deinit(&text);
 }
 
@@ -137,12 +143,13 @@ static void answer_ready(hf_client *c, bool head) {
 static void route(hf_client *c, hf_wire_request *wire) {
     hf_bytes path = wire->request.path, method = wire->request.method, prefix = HF_TEXT("/_holdfast/");
     bool file = hf_starts(path, prefix), health = hf_eq(path, HF_TEXT("/healthz")), ready = hf_eq(path, HF_TEXT("/readyz")),
-         described = hf_eq(path, HF_TEXT("/.well-known/holdfast.json")), events = hf_eq(path, HF_TEXT("/events"));
-    if (!file && !health && !ready && !described && !events) return run(c, wire);
+         described = hf_eq(path, HF_TEXT("/.well-known/holdfast.json")), events = hf_eq(path, HF_TEXT("/events")), metrics = hf_eq(path, HF_TEXT("/metrics"));
+    if (!file && !health && !ready && !described && !events && !metrics) return run(c, wire);
     if (!wire->head && !hf_eq(method, HF_TEXT("GET"))) return answer_plain(c, 405, "Only GET and HEAD.\n", false);
     if (health) return answer_plain(c, 200, "ok\n", wire->head);
     if (ready) return answer_ready(c, wire->head);
-    if (described) return answer_described(c, wire);
+    if (described) return answer_written(c, hf_describe_site, "application/json", wire->head);
+    if (metrics) return answer_written(c, hf_metrics_write, HF_METRICS_TYPE, wire->head);
     if (events) return hf_events_begin(c, wire->head);
     const hf_site_file *found = hf_site_file_of(c->http->node->site, hf_sub(path, prefix.len, path.len));
     if (found) answer_file(c, found, wire);

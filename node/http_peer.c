@@ -127,6 +127,7 @@ unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
     add_accept(buf, key);
     hf_buf_add_str(buf, "\r\n\r\n");
     if (buf->err || !begin_frames(c)) return 500;
+    hf_exchange_count(c->http, 101);
     c->last = false;
     c->phase = HF_PHASE_PEER;
     hf_client_end_in(c, UINT64_MAX); /* from here on the core has its own */

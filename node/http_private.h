@@ -63,6 +63,7 @@ struct hf_http {
     hf_client *clients, *waiting, **waiting_last, *listeners;
     size_t n_clients, n_clients_max;            /* their memory included */
     size_t n_ticks, n_held_bytes;               /* held: of all clients */
+    uint64_t n_answers[6];                      /* by the first digit of their status */
     bool loopback, stopping;
     uint8_t read_buffer[HF_HTTP_READ_BYTES];
 };
@@ -87,6 +88,7 @@ void hf_client_end_in(hf_client *c, uint64_t ms);
 /* Uses up one request from c->in, if all of it is there. False: not yet, or there is nothing more to be done here. */
 bool hf_exchange_take(hf_client *c);
 void hf_exchange_forget(hf_client *c);
+void hf_exchange_count(hf_http *http, unsigned status);
 
 /* ---- events ---- */
 void hf_events_begin(hf_client *c, bool head);

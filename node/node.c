@@ -161,7 +161,10 @@ static void take(hf_node *node, const hf_out *out) {
         break;
     case HF_OUT_PEER_UP: peer_up(node, out); break;
     case HF_OUT_PEER_DOWN: say_peer(node, "peer down", out); break;
-    case HF_OUT_REFUSED: say_peer(node, "entry refused", out); break;
+    case HF_OUT_REFUSED:
+        node->n_refused++;
+        say_peer(node, "entry refused", out);
+        break;
     case HF_OUT_PEER_KNOWN:
     case HF_OUT_LEVEL:
     case HF_OUT_INTRODUCED:

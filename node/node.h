@@ -38,6 +38,7 @@ struct hf_node {
     uv_timer_t timer, drain;   /* the core's deadline; looks whether a stop may end */
     uv_signal_t signals[3];
     uint64_t started_ms, stopping_ms;
+    uint64_t n_refused;        /* entries of others */
     int lock;                  /* file descriptor */
     bool ready, stopping, turning; /* turning: asks take their steps */
     bool again, failed;        /* again: a reload; failed: the store cannot write */

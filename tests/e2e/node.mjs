@@ -238,6 +238,43 @@ test('connections: kept when asked to be, closed when not, and 100 Continue befo
   for (const raw of [waiting, hasty]) raw.end()
 })
 
+/** The samples of /metrics. */
+async function metrics () {
+  const answer = await ask(node, '/metrics')
+  equal([answer.status, answer.headers['content-type'], answer.text.endsWith('\n# EOF\n')], [200, 'application/openmetrics-text; version=1.0.0; charset=utf-8', true], '/metrics')
+  const lines = answer.text.trim().split('\n')
+  for (const line of lines) ok(/^(# (TYPE|HELP) [a-z_]+ .+|# EOF|[a-z_]+(\{[a-z]+="[^"]*"\})? \d+)$/.test(line), line)
+  return Object.fromEntries(lines.filter(line => !line.startsWith('#')).map(line => line.split(' ')).map(([name, value]) => [name, Number(value)]))
+}
+
+test('/metrics counts what happens', async () => {
+  const tcp = 'holdfast_connections{kind="tcp"}'
+  const idle = await metrics()
+  const peer = new Raw(node.p2p)
+  await until('a peer is counted', async () => (await metrics())[tcp] === idle[tcp] + 1)
+  const before = await metrics()
+  const now = Date.now() / 1000
+  ok(before.process_start_time_seconds <= now && before.process_start_time_seconds > now - 600, 'start time')
+  ok(before.holdfast_uptime_seconds <= now - before.process_start_time_seconds + 1, 'uptime')
+  const raw = new Raw(node.port)
+  raw.send('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const socket = new Raw(node.port)
+  socket.send(upgrade('/p2p'))
+  for (const one of [raw, socket]) ok(await one.until(r => r.statuses.length), 'answered')
+  await post(node, '/todos', { text: 'counted' })
+  await ask(node, '/nowhere')
+  const after = await metrics()
+  const more = name => after[name] - before[name]
+  const kind = name => more(`holdfast_connections{kind="${name}"}`)
+  equal([kind('events'), kind('websocket')], [1, 1], 'connections')
+  ok(after['holdfast_connections{kind="page"}'] >= 1, 'this one')
+  const answers = name => more(`holdfast_requests_total{class="${name}"}`)
+  equal([answers('1xx'), answers('2xx'), answers('3xx'), answers('4xx'), answers('5xx')], [1, 2, 1, 1, 0], 'answers, with the first look itself')
+  equal([more('holdfast_entries{collection="todos"}'), after.holdfast_peers, after.holdfast_entries_refused_total], [1, 0, 0], 'entries')
+  for (const one of [raw, socket, peer]) one.end()
+  equal((await ask(node, '/metrics', { method: 'POST', headers: { 'content-length': 0 } })).status, 405, 'only to be read')
+})
+
 /* ---- who may write, and under which name ---- */
 
 test('a loopback node answers to this machine’s names only', async () => {
