@@ -70,7 +70,6 @@ void hf_client_shut(hf_client *c) {
 static void begin_linger(hf_client *c) {
     if (c->tls) hf_tls_end(c->tls);
     shutdown(c->fd, SHUT_WR);
-    give_back(c, &c->in);
     c->phase = HF_PHASE_LINGER;
     hf_client_end_in(c, LINGER_MS);
 }
@@ -199,8 +198,8 @@ void hf_client_go_on(hf_client *c) {
         hf_peer_take(c, hf_buf_bytes(&rest));
         hf_buf_deinit(&rest);
     }
-    if (!c->in.len && c->in.cap) give_back(c, &c->in);
     if (c->last && c->phase <= HF_PHASE_BODY && c->out.len == c->out_at) begin_linger(c);
+    if (!c->in.len || c->phase == HF_PHASE_LINGER) give_back(c, &c->in);
     poll_again(c);
 }
 
