@@ -198,7 +198,7 @@ build/fuzz/node/%: build/fuzzed/node/%_fuzz.o build/fuzzed/node.a build/fuzzed/c
 fuzz: $(FUZZERS:%_fuzz.c=build/fuzz/%)
 	@for f in $(FUZZERS:%_fuzz.c=%); do mkdir -p build/corpus/$$f build/crashes; echo "fuzz $$f"; \
 	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \
-	    -artifact_prefix=build/crashes/ build/corpus/$$f $(wildcard fuzz/$$f) || exit 1; done
+	    -artifact_prefix=build/crashes/ build/corpus/$$f $$(ls -d fuzz/$$f 2>/dev/null) || exit 1; done
 
 # ---- lint ----
 LINTED = $(CORE) $(SIM) $(NODE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT)
