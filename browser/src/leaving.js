@@ -14,12 +14,19 @@ export class Leaving {
     this.pageUntil = 0 /* until when the page says that its ways are being renewed */
     this.holds = new Map() /* peer that left -> until when it is waited for */
     this.asked = null /* peers that have not answered us yet, while we ask */
+    this.ended = false
     this.wake = () => {}
   }
 
   /** The page's own word. */
   page (until) {
     this.pageUntil = until
+    this.wake()
+  }
+
+  /** Nothing is waited for any more. */
+  end () {
+    this.ended = true
     this.wake()
   }
 
@@ -62,7 +69,7 @@ export class Leaving {
   #busyUntil () { return Math.max(this.pageUntil, ...this.holds.values()) }
 
   async #until (busyUntil, giveUp) {
-    for (let now = Date.now(); now < Math.min(busyUntil(), giveUp); now = Date.now()) {
+    for (let now = Date.now(); !this.ended && now < Math.min(busyUntil(), giveUp); now = Date.now()) {
       await new Promise(resolve => {
         const timer = setTimeout(resolve, Math.min(busyUntil(), giveUp) - now)
         this.wake = () => {

@@ -86,6 +86,9 @@ export class Mode {
     return true
   }
 
+  /** Are pages the node's, while it answers? */
+  get nodeFirst () { return this.node && this.override !== 'local' }
+
   get mode () {
     /* A sibling that has all of ours is a server too: pages are made here then, and what is written reaches it at once. */
     if ((this.node || this.#siblingLevel) && this.override !== 'local') return 'server'

@@ -5,14 +5,20 @@ import { Idiomorph } from 'idiomorph/dist/idiomorph.esm.js'
 
 const HTML = { accept: 'text/html', 'holdfast-enhanced': '1' }
 const SLOW_MS = 400 /* after this the page says that it is busy */
+const REST = 3 /* after a refresh the user has this many times its time, */
+const REST_MS = 30 /* and at least this */
 
 export class Navigator {
-  /** @param {{release: string}} options the release of this page's script */
-  constructor ({ release }) {
+  /** @param {{release: string, handover: () => Promise<void>}} options the release of this page's script; `handover` resolves when a page of another
+   *  release may be gone to */
+  constructor ({ release, handover }) {
     this.release = release
+    this.handover = handover
+    this.behind = true /* the worker's replica may lack what the node has: pages are the node's */
     this.current = null /* AbortController of what is under way */
     this.sending = new Set() /* forms posted and not answered yet */
     this.stale = false /* something changed while something else was under way */
+    this.left = false /* this document is being left */
     this.reloadNext = false /* another release stands ready: the next step is a plain one */
     history.scrollRestoration = 'manual'
     if (history.state?.scroll) scrollTo(0, history.state.scroll) /* reloaded, or back from another document */
@@ -33,17 +39,35 @@ export class Navigator {
     this.refreshing = true
     this.stale = false
     const at = location.href
-    const response = await fetch(at, { headers: { ...HTML, 'holdfast-render': 'local' } }).catch(() => null)
+    const { behind } = this
+    const response = await fetch(at, { headers: behind ? HTML : { ...HTML, 'holdfast-render': 'local' } }).catch(() => null)
     const html = response?.ok ? await response.text().catch(() => '') : ''
+    const next = html && parse(html)
+    await rest(0)
+    const began = performance.now()
+    if (next && !this.current && location.href === at) this.#refreshed(next)
+    /* However fast changes come, the page is the user's most of the time. */
+    await rest(Math.max(REST_MS, REST * (performance.now() - began)))
     this.refreshing = false
-    if (html && !this.current && location.href === at) this.#refreshed(parse(html))
     this.#catchUp()
   }
 
   #refreshed (next) {
-    if (this.#ours(next)) return morph(next, { gentle: true })
+    if (!this.#ours(next)) return this.swap()
+    if (!alike(next)) morph(next, { gentle: true })
+  }
+
+  /** Another release stands ready: at once when nobody is at work here, else with the next step. */
+  swap () {
     this.reloadNext = true
-    if (!handsOn()) location.reload()
+    if (!this.left && !this.current && !this.sending.size && !handsOn()) this.#leave()
+  }
+
+  /* Without an address: the same page anew, which keeps what is half typed. */
+  #leave (url) {
+    this.left = true
+    if (url) location.assign(url)
+    else location.reload()
   }
 
   #catchUp () { if (this.stale && !this.current) this.refresh() }
@@ -63,8 +87,12 @@ export class Navigator {
     const { target: form, submitter } = event
     const action = submitter?.hasAttribute('formaction') ? submitter.formAction : form.getAttribute('action') ? form.action : location.href
     const method = submitter?.hasAttribute('formmethod') ? submitter.formMethod : form.method
-    if (event.defaultPrevented || this.reloadNext || form.target || new URL(action).origin !== location.origin) return
+    if (event.defaultPrevented || form.target || new URL(action).origin !== location.origin) return
     if (method !== 'get' && method !== 'post') return
+    if (this.reloadNext) {
+      this.left = true
+      return
+    }
     const fields = new URLSearchParams(new FormData(form, submitter))
     event.preventDefault()
     if (method === 'get') {
@@ -79,7 +107,7 @@ export class Navigator {
   }
 
   async #visit (url, { push, form, fields }) {
-    if (this.reloadNext && !form) return location.assign(url)
+    if (this.reloadNext && !form) return this.#leave(url)
     this.current?.abort()
     const controller = this.current = new AbortController()
     const slow = setTimeout(() => document.documentElement.setAttribute('aria-busy', 'true'), SLOW_MS)
@@ -91,11 +119,11 @@ export class Navigator {
       const superseded = this.current !== controller
       if (form && response.ok) forget(form, fields)
       if (superseded && (!form || response.ok)) this.stale = true
-      else this.#show(parse(html), response, { push, form, fields })
+      else await this.#show(parse(html), response, { push, form, fields })
     } catch (error) {
       if (error.name === 'AbortError') return
       if (form) this.#unsent(form, fields)
-      else location.assign(url)
+      else this.#leave(url)
     } finally {
       clearTimeout(slow)
       if (this.current === controller) {
@@ -106,7 +134,7 @@ export class Navigator {
     }
   }
 
-  #show (next, response, { push, form, fields }) {
+  async #show (next, response, { push, form, fields }) {
     const at = response.headers.get('holdfast-location') ?? pathOf(response.url)
     const refused = form && !response.ok
     const same = pathOf(location.href) === at
@@ -124,11 +152,14 @@ export class Navigator {
     focus(document.querySelector('main'))
   }
 
-  /* A refused form is posted again by the browser itself, when the user says so: what was typed is here only. */
-  #otherRelease (at, refusedForm, fields) {
+  /* A refused form is posted again by the browser itself, when the user says so: what was typed is here only. A reload keeps what is half typed. */
+  async #otherRelease (at, refusedForm, fields) {
+    const { current } = this
+    if (!this.reloadNext) await this.handover()
     this.reloadNext = true
     if (refusedForm) this.#unsent(refusedForm, fields)
-    else location.assign(at)
+    else if (this.current !== current) this.stale = true /* the user went on */
+    else this.#leave(pathOf(location.href) === at ? '' : at)
   }
 
   /* No answer: say so beside the button and keep what was typed. Perhaps it was written all the same, so that it is sent again with the operation ID
@@ -167,6 +198,8 @@ function focus (element) {
   if (!element.matches('a,button,input,select,textarea,[tabindex]')) element.tabIndex = -1
   element.focus({ preventScroll: true })
 }
+
+const rest = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 const parse = html => new DOMParser().parseFromString(html, 'text/html')
 
@@ -214,6 +247,20 @@ function boxOf (element) {
   const { top, height } = element.getBoundingClientRect()
   return { top, height }
 }
+
+/* Does the page show just that already, but for the operation IDs, which are other ones each time? Then it takes those. */
+function alike (next) {
+  const mains = [document, next].map(page => page.querySelector('main'))
+  const [old, fresh] = mains.map(main => main?.cloneNode(true))
+  if (!old || !fresh || document.title !== next.title) return false
+  for (const main of [old, fresh]) for (const op of opsOf(main)) op.removeAttribute('value')
+  if (!old.isEqualNode(fresh)) return false
+  const ops = opsOf(mains[1])
+  for (const [i, op] of opsOf(mains[0]).entries()) op.value = ops[i].value
+  return true
+}
+
+const opsOf = main => main.querySelectorAll('input[name=op]')
 
 /* gentle: the page changes under the user's hands: what was typed or opened stays. A refused form comes back with its own text and what is wrong with it. */
 function morph (next, { gentle, refused = null }) {

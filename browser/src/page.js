@@ -9,46 +9,68 @@ const WORKER = '/_holdfast/sw.js'
 const NETWORK_LOCK = 'holdfast-network'
 const ALIVE_MS = 5000
 const REFRESH_MS = 30 /* several changes that come together are shown together */
+const HANDOVER_MS = 4000 /* a step into another release waits for its worker no longer than this */
+const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two nodes of two releases would keep it at that */
 
-const navigator_ = new Navigator({ release: RELEASE })
+const navigator_ = new Navigator({ release: RELEASE, handover })
 const badge = new Badge({ override: value => post({ hf: 'override', value }) })
 let peers = null
 let lending = null /* {stop}: this tab networks, or waits for its turn */
 let asked = false /* 'net' was said and not answered yet */
 let refreshTimer = 0
+let told = null /* the worker's last status */
+let events = null /* EventSource: the node tells what changes */
+let swapped = false /* another worker took over while this page was open */
+let controlled = Boolean('serviceWorker' in navigator && navigator.serviceWorker.controller)
+const began = Date.now() - performance.now()
 
 const post = (message, transfer = []) => navigator.serviceWorker.controller?.postMessage(message, transfer)
 
 function changed () {
-  clearTimeout(refreshTimer)
-  refreshTimer = setTimeout(() => navigator_.refresh(), REFRESH_MS)
+  refreshTimer ||= setTimeout(() => {
+    refreshTimer = 0
+    navigator_.refresh()
+  }, REFRESH_MS)
 }
 
-/* Without a worker (private windows, old browsers, no https) the node tells what changes. */
+/* Without a worker (first visits, private windows, old browsers, no https), and until its replica has all that the node has, the node tells what changes. */
 function listen () {
-  const events = new EventSource('/events')
+  if (events) return
+  events = new EventSource('/events')
   events.addEventListener('change', changed)
-  let known = false
-  events.addEventListener('open', () => {
-    if (known) changed() /* what was missed meanwhile */
-    known = true
-  })
+  events.addEventListener('open', changed) /* what came after the page was made, or was missed meanwhile */
+}
+
+function deafen () {
+  events?.close()
+  events = null
+}
+
+/* A half-filled replica would show half of the list, and every batch that arrives would show another half: the page keeps what the node made of it. */
+function follow (status) {
+  const { behind, mode } = told = status
+  const was = navigator_.behind
+  navigator_.behind = behind
+  if (behind && document.visibilityState === 'visible') return listen()
+  deafen()
+  if (was && !behind && mode === 'server') changed()
 }
 
 const MESSAGES = {
   welcome: async ({ same }) => {
     navigator_.reloadNext = !same
     if (same) return lend()
-    /* The page is of another release than the worker. They do nothing together; either a newer worker takes over, or the page is the older one. */
+    /* The page is of another release than the worker. They do nothing together: either the worker is new and the page changes at its next step, at once
+     * when nobody is at work in it, or a newer worker is on its way. */
     stopLending()
-    const registration = await navigator.serviceWorker.getRegistration('/')
-    if (!registration) return
-    promote(registration)
-    /* By itself the browser looks for a new worker only when the old one has been idle for a while. */
-    if (!registration.waiting && !registration.installing) await registration.update()
+    if (swapped) return setTimeout(() => navigator_.swap(), Math.max(0, SWAP_MS - performance.now()))
+    await (await navigator.serviceWorker.getRegistration('/'))?.update()
   },
-  status: status => badge.show(status),
-  changed,
+  status: status => {
+    badge.show(status)
+    follow(status)
+  },
+  changed: () => { if (!navigator_.behind) changed() },
   net: async ({ self }) => {
     asked = false
     if (lending && peers?.self === self) return peers.renew()
@@ -67,7 +89,8 @@ const MESSAGES = {
 }
 
 function hello () {
-  post({ hf: 'hello', release: RELEASE })
+  const [{ responseStart = 0 } = {}] = performance.getEntriesByType('navigation')
+  post({ hf: 'hello', release: RELEASE, at: began + responseStart })
   alive()
 }
 
@@ -102,36 +125,45 @@ function stopLending () {
   asked = false
 }
 
-/* A newer worker takes over as soon as it can: pages of the release before ask it for nothing but the way to the new one. */
-function promote (registration) {
-  if (!navigator.serviceWorker.controller) return
-  registration.waiting?.postMessage({ hf: 'activate' })
-  const fresh = registration.installing
-  fresh?.addEventListener('statechange', () => { if (fresh.state === 'installed') fresh.postMessage({ hf: 'activate' }) })
+/* The next page is of another release: let its worker take over first, so that page and worker are of one again. By itself the browser looks for a new
+ * worker only when the old one has been idle for a while. */
+async function handover () {
+  const registration = await navigator.serviceWorker?.getRegistration('/')
+  const before = navigator.serviceWorker?.controller
+  if (!registration || !before) return
+  await new Promise(resolve => {
+    navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true })
+    setTimeout(resolve, HANDOVER_MS)
+    registration.update().catch(() => {}).then(() => { if (!registration.installing && !registration.waiting && registration.active === before) resolve() })
+  })
 }
 
 async function start () {
-  if (!('serviceWorker' in navigator) || !navigator.locks) return listen()
+  if (!navigator.serviceWorker?.controller || !navigator.locks) listen()
+  if (!('serviceWorker' in navigator) || !navigator.locks) return
   navigator.serviceWorker.addEventListener('message', event => {
     Promise.resolve(MESSAGES[event.data?.hf]?.(event.data)).catch(error => console.warn(`holdfast: ${event.data.hf}: ${error}`))
   })
   try {
-    const registration = await navigator.serviceWorker.register(WORKER, { scope: '/', updateViaCache: 'none' })
-    promote(registration) /* found before we listened */
-    registration.addEventListener('updatefound', () => promote(registration))
+    await navigator.serviceWorker.register(WORKER, { scope: '/', updateViaCache: 'none' })
   } catch (error) {
     /* Offline with a worker in place there is nothing to register; without one the node's events do. */
-    if (!navigator.serviceWorker.controller) return listen()
+    if (!navigator.serviceWorker.controller) return
   }
   if (navigator.serviceWorker.controller) hello()
   navigator.serviceWorker.addEventListener('controllerchange', () => {
+    swapped = controlled
+    controlled = true
     asked = false
     hello()
   })
   setInterval(alive, ALIVE_MS)
   addEventListener('online', hurry)
   addEventListener('offline', alive)
-  document.addEventListener('visibilitychange', hurry)
+  document.addEventListener('visibilitychange', () => {
+    hurry()
+    if (told) follow(told)
+  })
   addEventListener('pageshow', hurry)
   document.addEventListener('submit', () => { navigator.storage?.persist?.() }, { once: true })
 }

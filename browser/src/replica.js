@@ -14,7 +14,7 @@ export class Replica {
   /** @param {{module: () => Promise<WebAssembly.Module>, bundle: () => Promise<Uint8Array>, release: string, script: string,
    *           origin: string, mode: import('./mode.js').Mode, on: object}} options
    *  on: send(conn, bytes) and close(conn, reason) for connections that a page holds, changed(), peer(conn, peer), introduced(via, peers),
-   *  signal(from, text), status(), alone() when the last link to a node is gone, lost() when its store was taken away */
+   *  signal(from, text), status(), linked() when the link to the origin's node is up, alone() when the last link to a node is gone, lost() when its store was taken away */
   static async open (options) {
     const replica = new Replica()
     Object.assign(replica, options)
@@ -168,6 +168,11 @@ export class Replica {
   /** Replicas elsewhere that have all of ours. */
   get copies () { return new Set([...this.conns.values()].filter(c => c.level).map(c => c.peer)).size }
 
+  /** Has all been merged that the node of our origin had when the link to it came up? */
+  get merged () {
+    return [...this.conns].some(([number, c]) => c.node && c.merged.size === this.addresses.length && this.links.urlOf(number) === linkOf(this.origin))
+  }
+
   /** Own entries that no other replica is known to have. */
   get pending () { return this.core.pending + sum(this.carried) }
 
@@ -194,8 +199,8 @@ export class Replica {
         else this.on.close(out.conn, out.reason)
         break
       case 'peerUp':
-        this.conns.set(out.conn, { peer: out.peer, node: this.links.has(out.conn), level: false })
-        if (this.links.has(out.conn)) this.mode.linkUp(this.links.urlOf(out.conn))
+        this.conns.set(out.conn, { peer: out.peer, node: this.links.has(out.conn), level: false, merged: new Set() })
+        if (this.links.has(out.conn)) this.#linkUp(this.links.urlOf(out.conn))
         else this.on.peer(out.conn, out.peer)
         this.#peersChanged()
         break
@@ -209,7 +214,8 @@ export class Replica {
         for (const [number, c] of this.conns) {
           if (c.peer !== out.peer) continue
           c.level = true
-          if (c.node) this.mode.linkLevel(this.links.urlOf(number))
+          c.merged.add(out.database)
+          if (c.node && c.merged.size === this.addresses.length) this.mode.linkLevel(this.links.urlOf(number))
         }
         this.on.status()
         break
@@ -224,6 +230,11 @@ export class Replica {
         this.on.signal(out.peer, new TextDecoder().decode(out.bytes))
         break
     }
+  }
+
+  #linkUp (url) {
+    this.mode.linkUp(url)
+    if (url === linkOf(this.origin)) this.on.linked()
   }
 
   #peersChanged () {

@@ -21,6 +21,7 @@ const ENTRY_HEADER_MAX = 6000 /* servers refuse long headers; a longer entry rea
 
 const mode = new Mode({ own: linkOf(self.location.origin) })
 let shown = '' /* the status last told to pages */
+let changedAt = -Infinity
 
 /* ---- life of the worker ---- */
 
@@ -38,6 +39,8 @@ async function install () {
     if (hex !== sha256) throw new Error(`${name} is not of release ${BUILD.release}`)
     await cache.put(fileUrl(name), response)
   }))
+  siblings.postMessage({ release: BUILD.release })
+  await self.skipWaiting()
 }
 
 const siblings = new BroadcastChannel('holdfast-workers')
@@ -49,18 +52,22 @@ async function activate () {
   await self.clients.claim()
 }
 
-/* A newer worker took over: it must get the writer's lock, and this one never again. */
+/* A newer worker is installed. It takes over when the browser finds this one with nothing under way; so this one begins nothing any more, ends what it
+ * waits for, and leaves the writer's lock to the other. Until then requests go past it to the node that the new release came from. */
 siblings.onmessage = event => {
-  if (event.data.release === BUILD.release) return
+  if (event.data.release === BUILD.release || superseded) return
   superseded = true
   opening?.then(replica => replica.close(), () => {})
   opening = null
+  leaving.end()
+  retiring.abort()
 }
 
 /* ---- the replica, opened when first needed ---- */
 
 let opening = null
 let superseded = false
+const retiring = new AbortController()
 let broken = '' /* why it could not be opened */
 
 /* Not by caches.open(), which would make the cache again that a newer worker has removed. */
@@ -90,8 +97,12 @@ function replica () {
       },
       introduced: (via, peers) => toNetworker({ hf: 'introduced', via, peers }),
       signal: signalled,
-      changed: () => toAll({ hf: 'changed' }),
+      changed: () => {
+        changedAt = Date.now()
+        toAll({ hf: 'changed' })
+      },
       status: () => { tellStatus() },
+      linked: () => { relinked() },
       alone: () => { probe().then(tellStatus) },
       lost: startAfresh
     }
@@ -131,6 +142,7 @@ self.addEventListener('fetch', event => {
   const url = new URL(request.url)
   if (url.origin !== self.location.origin || NODE_ONLY.test(url.pathname)) return
   if (url.pathname.startsWith('/_holdfast/')) return event.respondWith(file(request, url))
+  if (superseded) return
   if (request.method === 'GET' || request.method === 'HEAD') return event.respondWith(read(event, url))
   /* A form on somebody else's page: sent on from here it would look like one of ours. The browser itself says where it comes from; the node judges. */
   if (originOf(request) !== self.location.origin && mode.asksNode(Date.now())) return
@@ -294,16 +306,16 @@ function signalled (from, data) {
 self.addEventListener('message', event => {
   const { data, source } = event
   const act = MESSAGES[data?.hf]
-  if (act) event.waitUntil(Promise.resolve(act(data, source)).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
+  if (act && !superseded) event.waitUntil(Promise.resolve(act(data, source)).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
 })
 
 const MESSAGES = {
-  hello: async ({ release }, client) => {
+  hello: async ({ release, at }, client) => {
     client.postMessage({ hf: 'welcome', release: BUILD.release, same: release === BUILD.release })
+    if (changedAt >= at) client.postMessage({ hf: 'changed' }) /* after its page was made, before it could be told */
     shown = ''
     await tellStatus()
   },
-  activate: () => self.skipWaiting(),
   alive: async ({ visible, onLine }, source) => {
     mode.onLine = onLine
     if (!networker) source.postMessage({ hf: 'net?' }) /* this worker is new: does that page hold connections for an earlier one? */
@@ -373,9 +385,11 @@ toAll({ hf: 'net?' })
 
 async function tellStatus () {
   const open = opening && await opening.catch(() => null)
+  if (superseded) return
   const status = {
     hf: 'status',
     mode: mode.mode,
+    behind: mode.nodeFirst && !open?.merged, /* what the node shows is more than what the replica shows */
     peers: open?.browsers ?? 0,
     nodes: open?.links.connected ?? 0,
     pending: open?.pending ?? 0,
@@ -390,17 +404,27 @@ async function tellStatus () {
   await toAll(status)
 }
 
+const within = ms => AbortSignal.any([AbortSignal.timeout(ms), retiring.signal])
+
 async function probe () {
-  const ok = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(2000) }).then(r => r.ok, () => false)
+  const ok = await fetch('/healthz', { cache: 'no-store', signal: within(2000) }).then(r => r.ok, () => false)
   mode.probed(Date.now(), ok)
 }
 
-/* The node names its siblings while it lives. */
+/* The node names its siblings while it lives, and its release: of a newer one the browser is told at once, it looks but once a day by itself. */
 async function learnNodes (open) {
-  const response = await fetch('/.well-known/holdfast.json', { cache: 'no-cache', signal: AbortSignal.timeout(5000) }).catch(() => null)
+  const response = await fetch('/.well-known/holdfast.json', { cache: 'no-cache', signal: within(5000) }).catch(() => null)
   if (!response?.ok) return
   const described = await response.json()
+  if (described.release !== BUILD.release) self.registration.update().catch(() => {})
   await open.nodes((described.siblings ?? []).map(s => ({ url: linkOf(s.url), peer: s.peerId })))
+}
+
+/* A node that went and came back may be of another release. */
+let linkedBefore = false
+async function relinked () {
+  if (linkedBefore) await learnNodes(await replica()).catch(() => {})
+  linkedBefore = true
 }
 
 /* ---- Background Sync: what was written while nothing could be reached goes out when something can, with no page open ---- */
@@ -410,6 +434,6 @@ self.addEventListener('sync', event => { if (event.tag === FLUSH) event.waitUnti
 async function flush () {
   const open = await replica()
   open.links.hurry()
-  for (let waited = 0; open.pending && waited < 20_000; waited += 250) await late(250)
+  for (let waited = 0; open.pending && waited < 20_000 && !superseded; waited += 250) await late(250)
   if (open.pending) throw new Error('not yet') /* the browser tries again */
 }

@@ -118,9 +118,7 @@ async function proxyOf (node) {
 
 /* ---- (1) updates ---- */
 
-/* Open: the new worker does not take over from the old within 20 s while a second tab keeps it busy. Run by OPEN=1. */
-const open_ = process.env.OPEN ? test : name => console.log(`open, not run: ${name}`)
-open_('an update while the node is alive: old pages stay whole, the next step is of the new release', async () => {
+test('an update while the node is alive: old pages stay whole, the next step is of the new release', async () => {
   const node = await changeable()
   const before = await releaseOf(node)
   const profile = await profileOf()
