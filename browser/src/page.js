@@ -15,8 +15,9 @@ const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two no
 const navigator_ = new Navigator({ release: RELEASE, handover })
 const badge = new Badge({ override: value => post({ hf: 'override', value }) })
 let peers = null
-let lending = null /* {stop}: this tab networks, or waits for its turn */
-let asked = false /* 'net' was said and not answered yet */
+let lending = null /* {stop, held}: this tab networks, or waits for its turn */
+let asked = '' /* the run of the worker that was told 'net' and has not answered yet */
+let ready = Promise.resolve() /* when `peers` can take what the worker says */
 let refreshTimer = 0
 let told = null /* the worker's last status */
 let events = null /* EventSource: the node tells what changes */
@@ -57,9 +58,9 @@ function follow (status) {
 }
 
 const MESSAGES = {
-  welcome: async ({ same }) => {
+  welcome: async ({ same, run }) => {
     navigator_.reloadNext = !same
-    if (same) return lend()
+    if (same) return lend(run)
     /* The page is of another release than the worker. They do nothing together: either the worker is new and the page changes at its next step, at once
      * when nobody is at work in it, or a newer worker is on its way. */
     stopLending()
@@ -71,21 +72,24 @@ const MESSAGES = {
     follow(status)
   },
   changed: () => { if (!navigator_.behind) changed() },
-  net: async ({ self }) => {
-    asked = false
-    if (lending && peers?.self === self) return peers.renew()
-    peers?.stop()
-    if (!lending) return
-    const fresh = peers = new Peers({ self, store: await Store.open(), iceServers: [], post })
-    await fresh.start()
+  net: ({ self }) => {
+    asked = ''
+    ready = ready.then(() => network(self)).catch(error => console.warn(`holdfast: ${error}`))
+    return ready
   },
   /* The worker was restarted and knows nothing of our connections: begin again. */
-  'net?': () => { if (peers) net() },
+  'net?': ({ run }) => { if (lending?.held) net(run) },
   data: ({ conn, bytes }) => peers?.send(conn, bytes),
   close: ({ conn }) => peers?.close(conn),
   peer: ({ conn, peer }) => peers?.proved(conn, peer),
-  introduced: ({ via, peers: list }) => peers?.introduced(via, list),
-  signal: ({ from, data }) => peers?.signalled(from, data)
+  introduced: async ({ via, peers: list }) => {
+    await ready
+    peers?.introduced(via, list)
+  },
+  signal: async ({ from, data }) => {
+    await ready
+    await peers?.signalled(from, data)
+  }
 }
 
 function hello () {
@@ -100,20 +104,33 @@ function alive () {
 
 const hurry = () => { if (document.visibilityState === 'visible') post({ hf: 'hurry', onLine: navigator.onLine }) }
 
-function net () {
-  if (asked) return
-  asked = true
+/* A worker that was stopped takes what it was asked with it: its next run is asked anew. */
+function net (run) {
+  if (asked === run) return
+  asked = run
   post({ hf: 'net' })
 }
 
+async function network (self) {
+  if (lending && peers?.self === self) return peers.renew()
+  peers?.stop()
+  peers = null
+  if (!lending) return
+  const fresh = new Peers({ self, store: await Store.open(), iceServers: [], post })
+  await fresh.start()
+  if (lending) peers = fresh
+  else fresh.stop()
+}
+
 /* One tab networks; when it closes the lock passes on. */
-function lend () {
-  if (lending) return peers && net()
+function lend (run) {
+  if (lending) return lending.held && net(run)
   const queue = new AbortController()
-  const turn = lending = { stop: () => queue.abort() }
+  const turn = lending = { stop: () => queue.abort(), held: false }
   navigator.locks.request(NETWORK_LOCK, { signal: queue.signal }, () => new Promise(release => {
     turn.stop = release
-    net()
+    turn.held = true
+    net(run)
   })).catch(() => {})
 }
 
@@ -122,7 +139,7 @@ function stopLending () {
   peers = null
   lending?.stop()
   lending = null
-  asked = false
+  asked = ''
 }
 
 /* The next page is of another release: let its worker take over first, so that page and worker are of one again. By itself the browser looks for a new
@@ -154,7 +171,7 @@ async function start () {
   navigator.serviceWorker.addEventListener('controllerchange', () => {
     swapped = controlled
     controlled = true
-    asked = false
+    asked = ''
     hello()
   })
   setInterval(alive, ALIVE_MS)

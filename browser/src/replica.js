@@ -64,7 +64,8 @@ export class Replica {
     this.stored = 0
     this.closed = false
     this.idle = () => {} /* called when nothing waits for the store any more */
-    this.conns = new Map() /* conn -> {peer, node: boolean, level: boolean} */
+    this.conns = new Map() /* conn -> {peer, node: boolean, level: boolean, merged: databases that were level once} */
+    this.introductions = new Map() /* peer -> peers that it can introduce us to */
     this.timer = 0
     this.timerAt = Infinity
     this.lastSync = 0
@@ -206,6 +207,7 @@ export class Replica {
         break
       case 'peerDown':
         this.conns.delete(out.conn)
+        if (![...this.conns.values()].some(c => c.peer === out.peer)) this.introductions.delete(out.peer)
         this.#peersChanged()
         break
       case 'level':
@@ -224,6 +226,7 @@ export class Replica {
         this.on.changed()
         break
       case 'introduced':
+        this.introductions.set(out.peer, out.peers)
         this.on.introduced(out.peer, out.peers)
         break
       case 'signal':

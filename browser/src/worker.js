@@ -16,6 +16,7 @@ const FLUSH = 'holdfast-flush'
 const GATEWAY_DOWN = new Set([502, 503, 504])
 /* What only a node can answer: the worker keeps out of it. */
 const NODE_ONLY = /^\/(events|healthz|readyz|metrics|\.well-known\/holdfast\.json|gun|peerjs.*|announce|ipfs\/.*|_\/.*)$/
+const RUN = crypto.randomUUID() /* the browser stops and starts workers as it likes: what one knows another does not */
 const POST_LATE_MS = 5000
 const ENTRY_HEADER_MAX = 6000 /* servers refuse long headers; a longer entry reaches the node by sync */
 
@@ -125,7 +126,7 @@ function startAfresh () {
   opening = null
   mode.peers = 0
   borrowed.clear()
-  toAll({ hf: 'net?' })
+  toAll({ hf: 'net?', run: RUN })
 }
 
 /* What the user chose outlives the worker, which the browser stops after half a minute without work. */
@@ -311,14 +312,14 @@ self.addEventListener('message', event => {
 
 const MESSAGES = {
   hello: async ({ release, at }, client) => {
-    client.postMessage({ hf: 'welcome', release: BUILD.release, same: release === BUILD.release })
+    client.postMessage({ hf: 'welcome', release: BUILD.release, run: RUN, same: release === BUILD.release })
     if (changedAt >= at) client.postMessage({ hf: 'changed' }) /* after its page was made, before it could be told */
     shown = ''
     await tellStatus()
   },
   alive: async ({ visible, onLine }, source) => {
     mode.onLine = onLine
-    if (!networker) source.postMessage({ hf: 'net?' }) /* this worker is new: does that page hold connections for an earlier one? */
+    if (!networker) source.postMessage({ hf: 'net?', run: RUN }) /* this worker is new: does that page hold connections for an earlier one? */
     const open = await replica()
     open.links.visible = visible
     open.tick()
@@ -340,17 +341,18 @@ const MESSAGES = {
     networker = client.id
     leaving.page(Date.now() + SETTLE_MAX_MS) /* until the page says better */
     client.postMessage({ hf: 'net', self: open.self })
+    for (const [via, peers] of open.introductions) client.postMessage({ hf: 'introduced', via, peers }) /* those that came before the page */
     await learnNodes(open)
   },
   open: async ({ conn, dialer, peer }, client) => {
     const open = await replica()
-    if (client.id !== networker) return client.postMessage({ hf: 'net?' })
+    if (client.id !== networker) return client.postMessage({ hf: 'net?', run: RUN })
     borrowed.add(conn)
     open.open(conn, dialer, peer)
   },
   data: async ({ conn, bytes }, client) => {
     const open = await replica()
-    if (!borrowed.has(conn)) return client.postMessage({ hf: 'net?' })
+    if (!borrowed.has(conn)) return client.postMessage({ hf: 'net?', run: RUN })
     open.recv(conn, new Uint8Array(bytes))
   },
   settle: ({ until }, client) => {
@@ -381,7 +383,7 @@ async function toAll (message) {
 }
 
 /* A worker that has just started: whoever holds connections for an earlier one shall say so. */
-toAll({ hf: 'net?' })
+toAll({ hf: 'net?', run: RUN })
 
 async function tellStatus () {
   const open = opening && await opening.catch(() => null)

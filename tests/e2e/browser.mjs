@@ -139,7 +139,7 @@ test('an update while the node is alive: old pages stay whole, the next step is 
   await showsText(one, 'kept over the update')
   equal(await one.innerText('footer b'), 'second release', 'footer')
   ok(await one.evaluate(v => document.querySelector(`link[rel=stylesheet][href*="${v}"]`) !== null, after), 'styles of the new release')
-  await newWorker(one, after)
+  /* Its worker was there first. */
   await isOf(one, after, 'after')
   /* The other tab was not touched, and was not mixed. */
   equal(await two.inputValue('input[name=text]'), 'half typed', 'typed')
