@@ -20,7 +20,7 @@ typedef struct gnode {
     hf_peer_id id;
     bool hold;                    /* messages are kept for the test to judge */
     hf_gossip_verdict verdict;    /* else */
-    size_t n_got, n_twice, n_subscribed, n_unsubscribed, n_abuse, n_px;
+    size_t n_got, n_twice, n_subscribed, n_unsubscribed, n_abuse, n_px, n_records;
     uint32_t got[GOTS_MAX];       /* how often each numbered message came: the first 4 bytes of its data */
     hf_gossip_out last;
     hf_gossip_id last_id;
@@ -62,7 +62,7 @@ static inline bool drain_gossip(gnet *net, gnode *n) {
         n->n_subscribed += o.kind == HF_GOSSIP_SUBSCRIBED;
         n->n_unsubscribed += o.kind == HF_GOSSIP_UNSUBSCRIBED;
         if (o.kind == HF_GOSSIP_ABUSE) n->n_abuse++, n->reason = o.reason;
-        if (o.kind == HF_GOSSIP_PEER) n->n_px++, n->px = o.other;
+        if (o.kind == HF_GOSSIP_PEER) n->n_px++, n->n_records += o.record.len > 0, n->px = o.other;
     }
     return any;
 }
