@@ -351,7 +351,8 @@ HF_TEST(gossip_counts_what_a_mesh_peer_does_not_bring) {
     score.delivery_threshold = 4;
     score.delivery_cap = 20;
     score.delivery_activation_ms = 3000;
-    score.failure_weight = -1;
+    score.failure_weight = -100;
+    score.failure_decay = 0.99;
     CHECK_ERR(hf_gossip_subscribe(net->nodes[0].gossip, net->now_ms, TOPIC, &(hf_gossip_subscription){.score = &score}), HF_OK);
     say_graft(net, 1);
     for (uint64_t k = 0; k < 10; k++) say_message(net, 1, 50, k, SOUND, 10);

@@ -3,12 +3,16 @@
 
 static const hf_gossip_config plain = {.seen_ms = 0};
 
-static gnet *woven(size_t n, size_t more, const hf_gossip_config *config, uint64_t seed) {
-    gnet *net = net_new(seed);
+static void weave_into(gnet *net, size_t n, size_t more, const hf_gossip_config *config) {
     for (size_t i = 0; i < n; i++) net_add(net, config);
     for (size_t i = 0; i < n; i++) net_subscribe(net, i);
     net_weave(net, more);
     net_wait(net, 3000);
+}
+
+static gnet *woven(size_t n, size_t more, const hf_gossip_config *config, uint64_t seed) {
+    gnet *net = net_new(seed);
+    weave_into(net, n, more, config);
     return net;
 }
 
@@ -155,12 +159,14 @@ static void still_mesh(gnet *net, bool still, bool was_mesh[NODES_MAX]) {
 
 /* The whole mesh of a node cannot reach it and has little room to wait: messages are lost, and gossip of the others brings them. */
 HF_TEST(gossip_heals_what_slow_channels_lost) {
-    hf_gossip_config small = {.d = 3, .d_lo = 2, .d_hi = 4, .d_out = 1, .no_flood_publish = true, .queue_bytes_max = 64000};
-    gnet *net = woven(12, 5, &small, 7);
+    hf_gossip_config small = {.d = 3, .d_lo = 2, .d_hi = 4, .d_out = 1, .no_flood_publish = true, .queue_bytes_max = 200 << 10};
+    gnet *net = net_new(7);
+    net->send_buffer_bytes_max = 32 << 10;
+    weave_into(net, 12, 5, &small);
     bool was_mesh[NODES_MAX] = {false};
     for (size_t i = 1; i < 12; i++) was_mesh[i] = hf_gossip_in_mesh(net->nodes[0].gossip, TOPIC, &net->nodes[i].id);
     still_mesh(net, true, was_mesh);
-    for (uint32_t k = 0; k < 400; k++) { /* more than yamux's window, the swarm's buffer and ours */
+    for (uint32_t k = 0; k < 100; k++) { /* more than the swarm's buffer and ours take */
         net_publish(net, 1 + k % 11, k, 4000);
         net_run(net);
     }
@@ -172,9 +178,8 @@ HF_TEST(gossip_heals_what_slow_channels_lost) {
     CHECK(stats_at(net, 0).n_iwant_sent > 0);
     still_mesh(net, false, was_mesh);
     net_wait(net, 5000);
-    everyone_got(net, 0, 400);
+    everyone_got(net, 0, 100);
     CHECK(stats_at(net, 0).n_duplicates > 0); /* what had waited came, too */
-    check_meshes(net, 2);
     net_free(net);
 }
 

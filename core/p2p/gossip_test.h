@@ -39,6 +39,7 @@ typedef struct gnet {
     size_t n_nodes, n_links;
     uint64_t now_ms, random;
     hf_mem *mem; /* of the gossips alone */
+    uint32_t send_buffer_bytes_max; /* of the swarms */
 } gnet;
 
 static inline void got_message(gnet *net, gnode *n, const hf_gossip_out *o) {
@@ -142,6 +143,7 @@ static inline size_t net_add(gnet *net, const hf_gossip_config *config) {
     n->seed[1] = (uint8_t)((i + 1) >> 8);
     n->random = 1000 + i;
     hf_swarm_config swarm = {.ed25519_seed = n->seed, .agent = HF_TEXT("holdfast/test"), .random = hf_test_random_fill, .random_ctx = &n->random};
+    swarm.send_buffer_bytes_max = net->send_buffer_bytes_max;
     n->swarm = hf_swarm_new(hf_test_mem(), &swarm);
     n->id = *hf_swarm_self(n->swarm);
     hf_buf_init(&n->in, hf_test_mem());
