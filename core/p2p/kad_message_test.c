@@ -120,8 +120,7 @@ HF_TEST(kad_message_hashes_and_public_addresses_are_those_of_js) {
     for (size_t i = 0; i < addresses->as.list.n; i++) {
         const hf_value *a = &addresses->as.list.items[i];
         bool is_public = hf_kad_scope_of(member(a, "address")) == HF_KAD_PUBLIC;
-        hf_bytes text = hf_value_as_text(hf_value_get(a, "text"));
-        CHECK_MSG(is_public == hf_value_as_bool(hf_value_get(a, "public"), false), "%.*s", (int)text.len, (const char *)text.ptr);
+        CHECK_MSG(is_public == hf_value_as_bool(hf_value_get(a, "public"), false), "address %zu", i);
     }
 }
 

@@ -173,6 +173,7 @@ static inline void kad_lost(kad_net *net, size_t number, size_t end) {
 /* Nobody is there any more. */
 static inline void kad_kill(kad_net *net, size_t i) {
     net->nodes[i].dead = true;
+    if (!net->channels) return;
     for (size_t c = 0; c < net->n_channels; c++)
         if (net->channels[c]->ends[0] == i || net->channels[c]->ends[1] == i)
             for (size_t e = 0; e < 2; e++)
@@ -180,6 +181,7 @@ static inline void kad_kill(kad_net *net, size_t i) {
 }
 
 static inline void kad_disconnect_all(kad_net *net) {
+    if (!net->channels) return;
     for (size_t c = 0; c < net->n_channels; c++)
         for (size_t e = 0; e < 2; e++)
             if (net->channels[c]->known[e]) kad_lost(net, c, e);

@@ -112,13 +112,16 @@ static void start_conn(int fd, bool dialer, const hf_peer_id *expected, const st
     hf_buf_init(&conns[n].out, &shell_mem);
 }
 
-void shell_dial(uint16_t port, const hf_peer_id *expected) {
+bool shell_dial(uint16_t port, const hf_peer_id *expected) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&to, sizeof to)) {
         printf("cannot dial %u\n", port);
         close(fd);
-    } else start_conn(fd, true, expected, &to);
+        return false;
+    }
+    start_conn(fd, true, expected, &to);
+    return true;
 }
 
 static void end_conn(size_t n, bool lost) {

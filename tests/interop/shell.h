@@ -36,5 +36,5 @@ int shell_run(const hf_swarm_config *config, const shell_program *program);
 uint64_t shell_now(void);                           /* ms */
 void shell_random(void *ctx, uint8_t *out, size_t len);
 void shell_print_peer(const char *what, const hf_peer_id *peer, const char *more);
-void shell_dial(uint16_t port, const hf_peer_id *expected);
+bool shell_dial(uint16_t port, const hf_peer_id *expected); /* false: nobody listens there */
 #endif
