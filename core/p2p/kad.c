@@ -81,7 +81,8 @@ static hf_kad_limits limits_of(const hf_kad_config *c) {
 hf_kad *hf_kad_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, const hf_kad_config *config) {
     hf_kad *kad = hf_alloc(mem, sizeof *kad);
     if (!kad) return NULL;
-    *kad = (hf_kad){.mem = mem, .swarm = swarm, .tag = tag, .next_op = 1, .due_ms = UINT64_MAX, .refresh_ms = UINT64_MAX};
+    *kad =
+        (hf_kad){.mem = mem, .swarm = swarm, .tag = tag, .next_op = 1, .due_ms = UINT64_MAX, .refresh_ms = UINT64_MAX};
     kad->refreshing = HF_KAD_BUCKETS;
     take_config(kad, config);
     uint8_t self[HF_KAD_KEY];
@@ -90,7 +91,8 @@ hf_kad *hf_kad_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, const hf_kad_conf
     hf_kad_limits limits = limits_of(&kad->config);
     hf_kad_store_init(&kad->store, mem, &limits, self, kad->seed);
     hf_kad_table_init(&kad->table, mem, kad->config.k, self);
-    if (config->network != HF_KAD_LAN && config->per_group_max != UINT32_MAX) kad->table.per_group_max = kad->config.per_group_max;
+    if (config->network != HF_KAD_LAN && config->per_group_max != UINT32_MAX)
+        kad->table.per_group_max = kad->config.per_group_max;
     kad->table.loopback_is_free = true;
     hf_map_init(&kad->contacts, mem, kad->seed);
     hf_map_init(&kad->asked, mem, kad->seed);
@@ -112,8 +114,10 @@ hf_err hf_kad_serve(hf_kad *kad) {
 static void item_free(hf_kad *kad, hf_kad_item *item) {
     hf_kad_addresses_clear(kad->mem, &item->addresses);
     hf_release(kad->mem, item->value, item->value_len);
-    if (item->embedded) hf_kad_op_free(kad, (hf_kad_op *)((uint8_t *)item - offsetof(hf_kad_op, done)));
-    else hf_release(kad->mem, item, sizeof *item);
+    if (item->embedded)
+        hf_kad_op_free(kad, (hf_kad_op *)((uint8_t *)item - offsetof(hf_kad_op, done)));
+    else
+        hf_release(kad->mem, item, sizeof *item);
 }
 
 static void free_outputs(hf_kad *kad) {
@@ -152,9 +156,13 @@ void hf_kad_free(hf_kad *kad) {
 
 /* ---- what others of our files ask ---- */
 
-void hf_kad_clock(hf_kad *kad, uint64_t now_ms, uint64_t unix_ms) { kad->unix_offset_ms = unix_ms - now_ms; }
+void hf_kad_clock(hf_kad *kad, uint64_t now_ms, uint64_t unix_ms) {
+    kad->unix_offset_ms = unix_ms - now_ms;
+}
 
-uint64_t hf_kad_unix(const hf_kad *kad, uint64_t now_ms) { return now_ms + kad->unix_offset_ms; }
+uint64_t hf_kad_unix(const hf_kad *kad, uint64_t now_ms) {
+    return now_ms + kad->unix_offset_ms;
+}
 
 void hf_kad_due(hf_kad *kad, uint64_t at_ms) {
     if (at_ms < kad->due_ms) kad->due_ms = at_ms;
@@ -191,8 +199,10 @@ bool hf_kad_better(const hf_kad *kad, hf_bytes key, hf_bytes a, hf_bytes b) {
 
 static void stream_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
     hf_kad_request *r = hf_map_get(&kad->asked, HF_BYTES(&e->stream, sizeof e->stream));
-    if (r) hf_kad_request_event(kad, now_ms, r, e);
-    else hf_kad_served_event(kad, now_ms, e);
+    if (r)
+        hf_kad_request_event(kad, now_ms, r, e);
+    else
+        hf_kad_served_event(kad, now_ms, e);
 }
 
 void hf_kad_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
@@ -202,7 +212,9 @@ void hf_kad_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
         hf_kad_contact_up(kad, now_ms, &e->peer);
         hf_kad_requests_up(kad, now_ms, &e->peer);
         break;
-    case HF_SWARM_IDENTIFIED: hf_kad_contact_identified(kad, now_ms, e); break;
+    case HF_SWARM_IDENTIFIED:
+        hf_kad_contact_identified(kad, now_ms, e);
+        break;
     case HF_SWARM_CONN_DOWN:
         if (e->last) hf_kad_contact_down(kad, now_ms, &e->peer);
         break;
@@ -210,8 +222,11 @@ void hf_kad_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
     case HF_SWARM_STREAM_DATA:
     case HF_SWARM_STREAM_FIN:
     case HF_SWARM_STREAM_DRAINED:
-    case HF_SWARM_STREAM_GONE: stream_event(kad, now_ms, e); break;
-    default: break;
+    case HF_SWARM_STREAM_GONE:
+        stream_event(kad, now_ms, e);
+        break;
+    default:
+        break;
     }
 }
 
@@ -223,12 +238,15 @@ void hf_kad_dial_failed(hf_kad *kad, uint64_t now_ms, const hf_peer_id *peer) {
 
 void hf_kad_emit_item(hf_kad *kad, hf_kad_item *item) {
     item->next = NULL;
-    if (kad->out_last) kad->out_last->next = item;
-    else kad->out = item;
+    if (kad->out_last)
+        kad->out_last->next = item;
+    else
+        kad->out = item;
     kad->out_last = item;
 }
 
-hf_err hf_kad_emit(hf_kad *kad, hf_kad_kind kind, uint64_t op, const hf_peer_id *peer, const hf_kad_addresses *addresses) {
+hf_err hf_kad_emit(hf_kad *kad, hf_kad_kind kind, uint64_t op, const hf_peer_id *peer,
+                   const hf_kad_addresses *addresses) {
     hf_kad_item *item = hf_alloc(kad->mem, sizeof *item);
     if (!item) return HF_NOMEM;
     *item = (hf_kad_item){.kind = kind, .op = op, .peer = *peer};
@@ -251,7 +269,8 @@ static hf_kad_item *take_item(hf_kad *kad) {
 /* The end of our own housekeeping is nobody's business. */
 hf_kad_kind hf_kad_next(hf_kad *kad, hf_kad_out *ret_out) {
     if (kad->shown) item_free(kad, kad->shown);
-    while ((kad->shown = take_item(kad)) && kad->shown->kind == HF_KAD_DONE && !kad->shown->op) item_free(kad, kad->shown);
+    while ((kad->shown = take_item(kad)) && kad->shown->kind == HF_KAD_DONE && !kad->shown->op)
+        item_free(kad, kad->shown);
     *ret_out = (hf_kad_out){.kind = HF_KAD_NONE};
     hf_kad_item *item = kad->shown;
     if (!item) return HF_KAD_NONE;
@@ -273,8 +292,10 @@ static void drop_outputs_of(hf_kad *kad, uint64_t op) {
     kad->out = kad->out_last = NULL;
     for (hf_kad_item *next; item; item = next) {
         next = item->next;
-        if (item->op == op && item->kind != HF_KAD_DIAL) item_free(kad, item);
-        else hf_kad_emit_item(kad, item);
+        if (item->op == op && item->kind != HF_KAD_DIAL)
+            item_free(kad, item);
+        else
+            hf_kad_emit_item(kad, item);
     }
 }
 
@@ -288,7 +309,9 @@ void hf_kad_cancel(hf_kad *kad, uint64_t now_ms, uint64_t id) {
 
 /* ---- time ---- */
 
-uint64_t hf_kad_deadline(const hf_kad *kad) { return kad->due_ms; }
+uint64_t hf_kad_deadline(const hf_kad *kad) {
+    return kad->due_ms;
+}
 
 void hf_kad_tick(hf_kad *kad, uint64_t now_ms) {
     if (now_ms < kad->due_ms) return;
@@ -301,6 +324,12 @@ void hf_kad_tick(hf_kad *kad, uint64_t now_ms) {
 
 /* ---- looking in ---- */
 
-size_t hf_kad_table_size(const hf_kad *kad) { return kad->table.n; }
-size_t hf_kad_n_values(const hf_kad *kad) { return kad->store.n_values; }
-size_t hf_kad_n_providers(const hf_kad *kad) { return kad->store.n_providers; }
+size_t hf_kad_table_size(const hf_kad *kad) {
+    return kad->table.n;
+}
+size_t hf_kad_n_values(const hf_kad *kad) {
+    return kad->store.n_values;
+}
+size_t hf_kad_n_providers(const hf_kad *kad) {
+    return kad->store.n_providers;
+}

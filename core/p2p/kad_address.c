@@ -8,14 +8,19 @@
 
 /* ---- where an address is ---- */
 
-typedef struct net { uint8_t prefix[4], bits; hf_kad_scope scope; } net;
+typedef struct net {
+    uint8_t prefix[4], bits;
+    hf_kad_scope scope;
+} net;
 
 /* IANA's special-purpose registry, as far as it tells what can be dialled from where. */
 static const net nets4[] = {
-    {{127, 0, 0, 0}, 8, HF_KAD_LOOPBACK},   {{10, 0, 0, 0}, 8, HF_KAD_PRIVATE},     {{172, 16, 0, 0}, 12, HF_KAD_PRIVATE},
-    {{192, 168, 0, 0}, 16, HF_KAD_PRIVATE}, {{100, 64, 0, 0}, 10, HF_KAD_PRIVATE},  {{169, 254, 0, 0}, 16, HF_KAD_PRIVATE},
-    {{0, 0, 0, 0}, 8, HF_KAD_NOWHERE},      {{192, 0, 0, 0}, 24, HF_KAD_NOWHERE},   {{192, 0, 2, 0}, 24, HF_KAD_NOWHERE},
-    {{198, 18, 0, 0}, 15, HF_KAD_NOWHERE},  {{198, 51, 100, 0}, 24, HF_KAD_NOWHERE}, {{203, 0, 113, 0}, 24, HF_KAD_NOWHERE},
+    {{127, 0, 0, 0}, 8, HF_KAD_LOOPBACK},    {{10, 0, 0, 0}, 8, HF_KAD_PRIVATE},
+    {{172, 16, 0, 0}, 12, HF_KAD_PRIVATE},   {{192, 168, 0, 0}, 16, HF_KAD_PRIVATE},
+    {{100, 64, 0, 0}, 10, HF_KAD_PRIVATE},   {{169, 254, 0, 0}, 16, HF_KAD_PRIVATE},
+    {{0, 0, 0, 0}, 8, HF_KAD_NOWHERE},       {{192, 0, 0, 0}, 24, HF_KAD_NOWHERE},
+    {{192, 0, 2, 0}, 24, HF_KAD_NOWHERE},    {{198, 18, 0, 0}, 15, HF_KAD_NOWHERE},
+    {{198, 51, 100, 0}, 24, HF_KAD_NOWHERE}, {{203, 0, 113, 0}, 24, HF_KAD_NOWHERE},
     {{224, 0, 0, 0}, 3, HF_KAD_NOWHERE},
 };
 
@@ -39,7 +44,9 @@ static hf_kad_scope scope6(const uint8_t *ip) {
     if (within(ip, mapped, 96)) return scope4(ip + 12);
     if (within(ip, (const uint8_t[]){0xfe, 0x80}, 10) || within(ip, (const uint8_t[]){0xfc}, 7)) return HF_KAD_PRIVATE;
     if (within(ip, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 32)) return HF_KAD_NOWHERE;
-    return within(ip, (const uint8_t[]){0x20}, 3) || within(ip, (const uint8_t[]){0, 0x64, 0xff, 0x9b}, 32) ? HF_KAD_PUBLIC : HF_KAD_NOWHERE;
+    return within(ip, (const uint8_t[]){0x20}, 3) || within(ip, (const uint8_t[]){0, 0x64, 0xff, 0x9b}, 32)
+               ? HF_KAD_PUBLIC
+               : HF_KAD_NOWHERE;
 }
 
 static bool ends(hf_bytes name, hf_bytes with) {
@@ -55,13 +62,17 @@ static hf_kad_scope scope_of_parts(const hf_multiaddr *a) {
     const hf_multiaddr_part *p = &a->parts[a->n && a->parts[0].code == HF_MA_IP6ZONE ? 1 : 0];
     if (p >= a->parts + a->n) return HF_KAD_NOWHERE;
     switch (p->code) {
-    case HF_MA_IP4: return scope4(p->value.ptr);
-    case HF_MA_IP6: return scope6(p->value.ptr);
+    case HF_MA_IP4:
+        return scope4(p->value.ptr);
+    case HF_MA_IP6:
+        return scope6(p->value.ptr);
     case HF_MA_DNS:
     case HF_MA_DNS4:
     case HF_MA_DNS6:
-    case HF_MA_DNSADDR: return scope_of_name(p->value);
-    default: return HF_KAD_NOWHERE;
+    case HF_MA_DNSADDR:
+        return scope_of_name(p->value);
+    default:
+        return HF_KAD_NOWHERE;
     }
 }
 
@@ -98,7 +109,9 @@ bool hf_kad_group_eq(const hf_kad_group *a, const hf_kad_group *b) {
 
 /* ---- lists ---- */
 
-hf_bytes hf_kad_addresses_packed(const hf_kad_addresses *list) { return HF_BYTES(list->packed, list->len); }
+hf_bytes hf_kad_addresses_packed(const hf_kad_addresses *list) {
+    return HF_BYTES(list->packed, list->len);
+}
 
 size_t hf_kad_addresses_views(const hf_kad_addresses *list, hf_bytes ret[HF_KAD_ADDRESSES_MAX]) {
     size_t at = 0;
@@ -125,7 +138,8 @@ static bool is_listed(const hf_kad_addresses *list, hf_bytes address) {
     return i < n;
 }
 
-hf_err hf_kad_addresses_add(hf_mem *mem, hf_kad_addresses *list, unsigned takes, const hf_peer_id *peer, hf_bytes address) {
+hf_err hf_kad_addresses_add(hf_mem *mem, hf_kad_addresses *list, unsigned takes, const hf_peer_id *peer,
+                            hf_bytes address) {
     size_t need = list->len + sizeof(uint16_t) + address.len;
     if (list->n == HF_KAD_ADDRESSES_MAX || !address.len || need > HF_KAD_ADDRESSES_BYTES_MAX) return HF_OK;
     if (!is_for(peer, address, takes & ~1u) || is_listed(list, address)) return HF_OK;

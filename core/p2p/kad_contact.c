@@ -59,7 +59,8 @@ static void check(hf_kad *kad, uint64_t now_ms, hf_kad_contact *oldest) {
     hf_buf_init(&message, kad->mem);
     hf_kad_add_head(&message, HF_KAD_FIND_NODE, hf_peer_id_bytes(hf_swarm_self(kad->swarm)), NULL);
     oldest->checking = true;
-    if (hf_kad_ask(kad, now_ms, NULL, &oldest->id, &oldest->addresses, HF_KAD_FIND_NODE, &message, true)) oldest->checking = false;
+    if (hf_kad_ask(kad, now_ms, NULL, &oldest->id, &oldest->addresses, HF_KAD_FIND_NODE, &message))
+        oldest->checking = false;
 }
 
 static void put_into_table(hf_kad *kad, uint64_t now_ms, hf_kad_contact *c) {
@@ -107,8 +108,10 @@ void hf_kad_contact_identified(hf_kad *kad, uint64_t now_ms, const hf_swarm_out 
     if (!c) return;
     learn_addresses(kad, c, e);
     learn_group(kad, c, e);
-    if (serves(kad, e->identify) && c->addresses.n) put_into_table(kad, now_ms, c);
-    else if (c->place) take_out_of_table(kad, c);
+    if (serves(kad, e->identify) && c->addresses.n)
+        put_into_table(kad, now_ms, c);
+    else if (c->place)
+        take_out_of_table(kad, c);
 }
 
 void hf_kad_contact_down(hf_kad *kad, uint64_t now_ms, const hf_peer_id *id) {

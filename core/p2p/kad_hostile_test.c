@@ -27,8 +27,10 @@ static void add_fake(hf_buf *answer, const hf_peer_id *id, bool provider) {
     uint8_t at[8] = {4, 77, (uint8_t)n, (uint8_t)(n >> 8), 1, 6, 0x0f, 0xa1};
     hf_kad_addresses a = {NULL, 0, 0};
     CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, id, HF_BYTES(at, sizeof at)), HF_OK);
-    if (provider) hf_kad_add_provider(answer, id, hf_kad_addresses_packed(&a));
-    else hf_kad_add_closer(answer, id, hf_kad_addresses_packed(&a));
+    if (provider)
+        hf_kad_add_provider(answer, id, hf_kad_addresses_packed(&a));
+    else
+        hf_kad_add_closer(answer, id, hf_kad_addresses_packed(&a));
     hf_kad_addresses_clear(hf_test_mem(), &a);
 }
 
@@ -47,7 +49,9 @@ static void raw_event(kad_net *net, size_t node, const hf_swarm_out *e) {
     size_t head;
     hf_kad_message m;
     if (e->kind == HF_SWARM_STREAM_FIN) hf_swarm_stream_finish(net->nodes[node].swarm, net->now_ms, e->stream);
-    if (e->kind != HF_SWARM_STREAM_DATA || hf_varint_read(e->bytes, &len, &head) || hf_kad_read(hf_sub(e->bytes, head, (size_t)len), &m, NULL)) return;
+    if (e->kind != HF_SWARM_STREAM_DATA || hf_varint_read(e->bytes, &len, &head) ||
+        hf_kad_read(hf_sub(e->bytes, head, (size_t)len), &m, NULL))
+        return;
     hf_buf answer;
     hf_buf_init(&answer, hf_test_mem());
     l->n_questions += !l->only || l->only == e->stream;
@@ -103,7 +107,8 @@ HF_TEST(kad_dead_and_silent_peers) {
     CHECK_MSG(n_all >= 55, "%zu of 60", n_all); /* half is gone at once, and nobody has looked around since */
     for (size_t i = 1; i < 24; i += 3) {
         const hf_kad_contact *c = hf_kad_contact_of(net->nodes[0].kad, kad_id(net, i));
-        CHECK(!c || c->place != HF_KAD_IN || hf_kad_shared(c->key, net->nodes[0].key) < 2); /* who did not answer is out; not everybody was asked */
+        CHECK(!c || c->place != HF_KAD_IN ||
+              hf_kad_shared(c->key, net->nodes[0].key) < 2); /* who did not answer is out; not everybody was asked */
     }
     CHECK(net->n_dead_dials > 0);
     kad_net_free(net);
@@ -138,14 +143,18 @@ static void answer_wrong_type(kad_net *net, size_t node, const hf_kad_message *m
     hf_kad_add_head(answer, m->type == HF_KAD_FIND_NODE ? HF_KAD_GET_VALUE : HF_KAD_FIND_NODE, m->key, NULL);
 }
 
-static void answer_nothing(kad_net *net, size_t node, const hf_kad_message *m, hf_buf *answer) { (void)net, (void)node, (void)m, (void)answer; }
+static void answer_nothing(kad_net *net, size_t node, const hf_kad_message *m, hf_buf *answer) {
+    (void)net, (void)node, (void)m, (void)answer;
+}
 
 /* Itself and the asker, over and over. */
 static void answer_itself(kad_net *net, size_t node, const hf_kad_message *m, hf_buf *answer) {
     hf_kad_addresses a = {NULL, 0, 0};
-    CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, ~0u, kad_id(net, node), HF_BYTES(net->nodes[node].address, 8)), HF_OK);
+    CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, ~0u, kad_id(net, node), HF_BYTES(net->nodes[node].address, 8)),
+              HF_OK);
     hf_kad_add_head(answer, m->type, m->key, NULL);
-    for (unsigned i = 0; i < 30; i++) hf_kad_add_closer(answer, kad_id(net, i % 2 ? node : 0), hf_kad_addresses_packed(&a));
+    for (unsigned i = 0; i < 30; i++)
+        hf_kad_add_closer(answer, kad_id(net, i % 2 ? node : 0), hf_kad_addresses_packed(&a));
     hf_kad_addresses_clear(hf_test_mem(), &a);
 }
 
@@ -169,15 +178,16 @@ static void answer_with_fake_record(kad_net *net, size_t node, const hf_kad_mess
     (void)net;
     hf_buf record;
     hf_buf_init(&record, hf_test_mem());
-    hf_kad_record_add(&record, node % 2 ? HF_TEXT("/test/other") : m->key, node % 2 ? HF_TEXT("zzz") : HF_TEXT("!zzz"), 0);
+    hf_kad_record_add(&record, node % 2 ? HF_TEXT("/test/other") : m->key, node % 2 ? HF_TEXT("zzz") : HF_TEXT("!zzz"),
+                      0);
     hf_bytes bytes = hf_buf_bytes(&record);
     hf_kad_add_head(answer, m->type, m->key, &bytes);
     hf_buf_deinit(&record);
 }
 
 HF_TEST(kad_liars_do_not_lead_astray) {
-    static void (*const lies[])(kad_net *, size_t, const hf_kad_message *, hf_buf *) = {answer_garbage, answer_wrong_type, answer_nothing, answer_itself,
-                                                                                    answer_fakes};
+    static void (*const lies[])(kad_net *, size_t, const hf_kad_message *, hf_buf *) = {
+        answer_garbage, answer_wrong_type, answer_nothing, answer_itself, answer_fakes};
     for (size_t kind = 0; kind < HF_COUNT(lies); kind++) {
         liar l = {.answer = lies[kind], .random = kind};
         kad_net *net = with_liars(16, 6, &(hf_kad_config){.k = 6, .alpha = 3, .lookup_ms = 120000}, &l);
@@ -191,7 +201,8 @@ HF_TEST(kad_liars_do_not_lead_astray) {
             CHECK_U64(net->nodes[round * 2].kad->n_ops, net->nodes[round * 2].kad->refresh_op != NULL);
         }
         /* those that answer well-formed lies are counted among the closest themselves; the others are left out */
-        CHECK_MSG(l.n_questions > 0 && n >= (kind < 3 ? 30 : 20), "lie %zu: %zu of 30 after %zu questions", kind, n, l.n_questions);
+        CHECK_MSG(l.n_questions > 0 && n >= (kind < 3 ? 30 : 20), "lie %zu: %zu of 30 after %zu questions", kind, n,
+                  l.n_questions);
         for (size_t i = 0; i < 16; i++)
             for (size_t j = 0; j < kad_id(net, 0)->len; j++) CHECK(hf_kad_table_size(net->nodes[i].kad) <= 22);
         kad_net_free(net);
@@ -233,7 +244,8 @@ HF_TEST(kad_eclipse_within_a_network) {
     const hf_kad_table *t = &net->nodes[0].kad->table;
     for (size_t b = 0; b < HF_KAD_BUCKETS; b++) {
         size_t n = 0;
-        for (size_t i = 0; t->buckets[b] && i < t->buckets[b]->n; i++) n += kad_find_node(net, &t->buckets[b]->items[i]->id) >= 10;
+        for (size_t i = 0; t->buckets[b] && i < t->buckets[b]->n; i++)
+            n += kad_find_node(net, &t->buckets[b]->items[i]->id) >= 10;
         CHECK(n <= 2);
         n_of_them += n;
     }
@@ -274,7 +286,9 @@ static kad_net *attack(hf_kad_config config, liar *l) {
 
 static uint64_t open_stream(kad_net *net) {
     uint64_t stream = 0;
-    CHECK_ERR(hf_swarm_stream_open(net->nodes[1].swarm, net->now_ms, kad_id(net, 0), HF_TEXT(HF_KAD_PROTOCOL), KAD_TAG, &stream), HF_OK);
+    CHECK_ERR(hf_swarm_stream_open(net->nodes[1].swarm, net->now_ms, kad_id(net, 0), HF_TEXT(HF_KAD_PROTOCOL), KAD_TAG,
+                                   &stream),
+              HF_OK);
     return stream;
 }
 
@@ -296,7 +310,9 @@ static size_t n_served(const kad_net *net) {
 }
 
 HF_TEST(kad_server_refuses_garbage) {
-    static const char *const cases[] = {"00", "01ff", "ffffffffffffffffff", "8080", "81808001", "020806", "020800", "0408001201", "0208021200", "0208041200", "020801", "020803"};
+    static const char *const cases[] = {"00",     "01ff",   "ffffffffffffffffff", "8080",       "81808001",
+                                        "020806", "020800", "0408001201",         "0208021200", "0208041200",
+                                        "020801", "020803"};
     liar l = {.n_fakes = 0};
     kad_net *net = attack((hf_kad_config){.k = 4}, &l);
     for (size_t i = 0; i < HF_COUNT(cases); i++) {
@@ -320,9 +336,13 @@ static void put_message(hf_buf *message, hf_bytes key, hf_bytes record_key, hf_b
 }
 
 HF_TEST(kad_server_stores_only_what_is_right) {
-    static const struct { const char *key, *record_key, *value; size_t n; } puts[] = {
-        {"/test/a", "/test/b", "v", 0}, {"/test/a", "/test/a", "!v", 0}, {"/other/a", "/other/a", "v", 0}, {"/test/", "/test/", "v", 0},
-        {"test", "test", "v", 0},       {"/test/a", "/test/a", "v", 1},  {"/test/a", "/test/a", "w", 1},
+    static const struct {
+        const char *key, *record_key, *value;
+        size_t n;
+    } puts[] = {
+        {"/test/a", "/test/b", "v", 0}, {"/test/a", "/test/a", "!v", 0}, {"/other/a", "/other/a", "v", 0},
+        {"/test/", "/test/", "v", 0},   {"test", "test", "v", 0},        {"/test/a", "/test/a", "v", 1},
+        {"/test/a", "/test/a", "w", 1},
     };
     liar l = {.n_fakes = 0};
     kad_net *net = attack((hf_kad_config){.k = 4}, &l);
@@ -348,7 +368,10 @@ HF_TEST(kad_server_stores_only_what_is_right) {
 
 HF_TEST(kad_server_meters_a_peer) {
     liar l = {.n_fakes = 0};
-    kad_net *net = attack((hf_kad_config){.k = 4, .values_max = 100, .values_per_peer_max = 50, .providers_max = 1000, .providers_per_peer_max = 300}, &l);
+    kad_net *net = attack(
+        (hf_kad_config){
+            .k = 4, .values_max = 100, .values_per_peer_max = 50, .providers_max = 1000, .providers_per_peer_max = 300},
+        &l);
     hf_buf message;
     hf_buf_init(&message, hf_test_mem());
     for (unsigned i = 0; i < 300; i++) { /* more values than one peer may have here, and than it may write at once */
@@ -373,7 +396,8 @@ HF_TEST(kad_server_meters_a_peer) {
         if (i % 16 == 0) kad_run(net, 1);
     }
     kad_run(net, 1);
-    CHECK_MSG(hf_kad_n_providers(net->nodes[0].kad) < 16, "%zu providers", hf_kad_n_providers(net->nodes[0].kad)); /* no writes left */
+    CHECK_MSG(hf_kad_n_providers(net->nodes[0].kad) < 16, "%zu providers",
+              hf_kad_n_providers(net->nodes[0].kad)); /* no writes left */
     kad_run(net, 10000);
     for (unsigned i = 0; i < 100; i++) (void)open_stream(net); /* more streams than a peer may have */
     kad_run(net, 1);
@@ -401,7 +425,8 @@ HF_TEST(kad_server_answers_many_on_a_stream) {
         hf_buf_add(&all, hf_buf_bytes(&m));
     }
     for (size_t i = 0; i < all.len; i++) {
-        CHECK_ERR(hf_swarm_stream_write(net->nodes[1].swarm, net->now_ms, stream, hf_sub(hf_buf_bytes(&all), i, 1)), HF_OK);
+        CHECK_ERR(hf_swarm_stream_write(net->nodes[1].swarm, net->now_ms, stream, hf_sub(hf_buf_bytes(&all), i, 1)),
+                  HF_OK);
         kad_run(net, 1);
     }
     CHECK_U64(l.n_questions, 5); /* the raw peer counts what comes */
@@ -429,10 +454,16 @@ HF_TEST(kad_survives_want_of_memory) {
         for (size_t i = 0; i < 5; i++) {
             hf_kad *kad = net->nodes[i].kad;
             (void)!hf_kad_put_value(kad, net->now_ms, HF_TEXT("/test/a"), HF_TEXT("v"), &op);
-            (void)!hf_kad_provide(kad, net->now_ms, HF_TEXT("\x12\x20" "01234567890123456789012345678901"), &op);
+            (void)!hf_kad_provide(kad, net->now_ms,
+                                  HF_TEXT("\x12\x20"
+                                          "01234567890123456789012345678901"),
+                                  &op);
             (void)!hf_kad_get_value(kad, net->now_ms, HF_TEXT("/test/b"), 0, &op);
             (void)!hf_kad_find_peer(kad, net->now_ms, kad_id(net, (i + 2) % 5), &op);
-            (void)!hf_kad_find_providers(kad, net->now_ms, HF_TEXT("\x12\x20" "01234567890123456789012345678901"), 0, &op);
+            (void)!hf_kad_find_providers(kad, net->now_ms,
+                                         HF_TEXT("\x12\x20"
+                                                 "01234567890123456789012345678901"),
+                                         0, &op);
         }
         n_failures += hf_test_mem_failed();
         hf_test_mem_fail_at(0);

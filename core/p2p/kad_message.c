@@ -10,7 +10,9 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 /* ---- reading ---- */
 
-static bool is_bytes(const hf_pb_field *f, uint32_t number) { return f->number == number && f->wire == WIRE_BYTES; }
+static bool is_bytes(const hf_pb_field *f, uint32_t number) {
+    return f->number == number && f->wire == WIRE_BYTES;
+}
 
 static hf_err check_peer(hf_bytes peer) {
     hf_pb_reader r = hf_pb_read(peer);
@@ -19,9 +21,12 @@ static hf_err check_peer(hf_bytes peer) {
 }
 
 static hf_err read_field(const hf_pb_field *f, uint64_t *type, hf_kad_message *ret) {
-    if (f->number == MESSAGE_TYPE && f->wire == WIRE_VARINT) *type = f->u;
-    else if (is_bytes(f, MESSAGE_KEY)) ret->key = f->bytes;
-    else if (is_bytes(f, MESSAGE_CLOSER) || is_bytes(f, MESSAGE_PROVIDER)) return check_peer(f->bytes);
+    if (f->number == MESSAGE_TYPE && f->wire == WIRE_VARINT)
+        *type = f->u;
+    else if (is_bytes(f, MESSAGE_KEY))
+        ret->key = f->bytes;
+    else if (is_bytes(f, MESSAGE_CLOSER) || is_bytes(f, MESSAGE_PROVIDER))
+        return check_peer(f->bytes);
     else if (is_bytes(f, MESSAGE_RECORD)) {
         ret->record = f->bytes;
         ret->has_record = true;
@@ -48,8 +53,12 @@ static hf_kad_peers peers_of(const hf_kad_message *m, uint32_t field) {
     return (hf_kad_peers){.in = hf_pb_read(m->bytes), .field = field};
 }
 
-hf_kad_peers hf_kad_closer(const hf_kad_message *message) { return peers_of(message, MESSAGE_CLOSER); }
-hf_kad_peers hf_kad_providers(const hf_kad_message *message) { return peers_of(message, MESSAGE_PROVIDER); }
+hf_kad_peers hf_kad_closer(const hf_kad_message *message) {
+    return peers_of(message, MESSAGE_CLOSER);
+}
+hf_kad_peers hf_kad_providers(const hf_kad_message *message) {
+    return peers_of(message, MESSAGE_PROVIDER);
+}
 
 static bool read_id(hf_bytes peer, hf_peer_id *ret) {
     hf_bytes id = {NULL, 0};
@@ -69,7 +78,9 @@ bool hf_kad_peers_next(hf_kad_peers *peers, hf_kad_peer *ret) {
     return false;
 }
 
-hf_pb_reader hf_kad_peer_addresses(const hf_kad_peer *peer) { return hf_pb_read(peer->bytes); }
+hf_pb_reader hf_kad_peer_addresses(const hf_kad_peer *peer) {
+    return hf_pb_read(peer->bytes);
+}
 
 bool hf_kad_address_next(hf_pb_reader *addresses, hf_bytes *ret) {
     for (hf_pb_field f; hf_pb_next(addresses, &f);)
@@ -84,8 +95,10 @@ hf_err hf_kad_record_read(hf_bytes bytes, hf_kad_record *ret, hf_fault *fault) {
     hf_kad_record record = {.key = {NULL, 0}};
     hf_pb_reader r = hf_pb_read(bytes);
     for (hf_pb_field f; hf_pb_next(&r, &f);) {
-        if (is_bytes(&f, RECORD_KEY)) record.key = f.bytes;
-        else if (is_bytes(&f, RECORD_VALUE)) record.value = f.bytes;
+        if (is_bytes(&f, RECORD_KEY))
+            record.key = f.bytes;
+        else if (is_bytes(&f, RECORD_VALUE))
+            record.value = f.bytes;
     }
     if (r.err) return hf_fail(fault, HF_MALFORMED, "kad: a record that is no protobuf", r.at);
     if (record.key.len > HF_KAD_KEY_MAX) return hf_fail(fault, HF_LIMIT, "kad: a key over 256 bytes", 0);

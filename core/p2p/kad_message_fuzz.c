@@ -25,8 +25,10 @@ static size_t write_peers(hf_buf *out, hf_kad_peers peers, bool providers) {
             HF_ASSERT((group.len > 0) == (hf_kad_scope_of(address) != HF_KAD_NOWHERE));
         }
         HF_ASSERT(a.len <= HF_KAD_ADDRESSES_BYTES_MAX);
-        if (providers) hf_kad_add_provider(out, &peer.id, hf_kad_addresses_packed(&a));
-        else hf_kad_add_closer(out, &peer.id, hf_kad_addresses_packed(&a));
+        if (providers)
+            hf_kad_add_provider(out, &peer.id, hf_kad_addresses_packed(&a));
+        else
+            hf_kad_add_closer(out, &peer.id, hf_kad_addresses_packed(&a));
         hf_kad_addresses_clear(&mem, &a);
     }
     return n;
@@ -46,9 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_buf out;
     hf_buf_init(&out, &mem);
     hf_kad_add_head(&out, m.type, m.key, m.has_record ? &m.record : NULL);
-    size_t n_closer = write_peers(&out, hf_kad_closer(&m), false), n_providers = write_peers(&out, hf_kad_providers(&m), true);
+    size_t n_closer = write_peers(&out, hf_kad_closer(&m), false),
+           n_providers = write_peers(&out, hf_kad_providers(&m), true);
     HF_ASSERT(!out.err && !hf_kad_read(hf_buf_bytes(&out), &again, NULL));
-    HF_ASSERT(again.type == m.type && hf_eq(again.key, m.key) && again.has_record == m.has_record && hf_eq(again.record, m.record));
+    HF_ASSERT(again.type == m.type && hf_eq(again.key, m.key) && again.has_record == m.has_record &&
+              hf_eq(again.record, m.record));
     HF_ASSERT(count(hf_kad_closer(&again)) == n_closer && count(hf_kad_providers(&again)) == n_providers);
     hf_buf_deinit(&out);
     return 0;

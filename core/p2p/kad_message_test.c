@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-static hf_bytes member(const hf_value *v, const char *key) { return hf_test_hex(hf_value_as_text(hf_value_get(v, key))); }
+static hf_bytes member(const hf_value *v, const char *key) {
+    return hf_test_hex(hf_value_as_text(hf_value_get(v, key)));
+}
 
 static const hf_value *list(const hf_value *v, const char *key) {
     const hf_value *l = hf_value_get(v, key);
@@ -16,7 +18,9 @@ static const hf_value *list(const hf_value *v, const char *key) {
     return l;
 }
 
-static bool has(const hf_value *v, const char *key) { return hf_value_get(v, key)->kind == HF_TEXT_VALUE; }
+static bool has(const hf_value *v, const char *key) {
+    return hf_value_get(v, key)->kind == HF_TEXT_VALUE;
+}
 
 static void check_peers(hf_kad_peers peers, const hf_value *want) {
     hf_kad_peer peer;
@@ -65,8 +69,10 @@ static hf_kad_addresses pack(hf_kad_peer *peer) {
 static void write_peers(hf_buf *out, hf_kad_peers peers, bool providers) {
     for (hf_kad_peer peer; hf_kad_peers_next(&peers, &peer);) {
         hf_kad_addresses a = pack(&peer);
-        if (providers) hf_kad_add_provider(out, &peer.id, hf_kad_addresses_packed(&a));
-        else hf_kad_add_closer(out, &peer.id, hf_kad_addresses_packed(&a));
+        if (providers)
+            hf_kad_add_provider(out, &peer.id, hf_kad_addresses_packed(&a));
+        else
+            hf_kad_add_closer(out, &peer.id, hf_kad_addresses_packed(&a));
         hf_kad_addresses_clear(hf_test_mem(), &a);
     }
 }
@@ -125,19 +131,22 @@ HF_TEST(kad_message_hashes_and_public_addresses_are_those_of_js) {
 }
 
 HF_TEST(kad_message_refuses) {
-    static const struct { const char *hex; hf_err err; } cases[] = {
-        {"ff", HF_MALFORMED},         /* no field */
-        {"0805ff", HF_MALFORMED},     /* breaks off */
-        {"0806", HF_MALFORMED},       /* a type that nobody knows */
+    static const struct {
+        const char *hex;
+        hf_err err;
+    } cases[] = {
+        {"ff", HF_MALFORMED},     /* no field */
+        {"0805ff", HF_MALFORMED}, /* breaks off */
+        {"0806", HF_MALFORMED},   /* a type that nobody knows */
         {"08ffffffffffffffffff01", HF_MALFORMED},
-        {"120561", HF_MALFORMED},     /* a key that breaks off */
-        {"42020a05", HF_MALFORMED},   /* a peer that does */
-        {"4a01ff", HF_MALFORMED},     /* a provider that is none */
-        {"0b", HF_MALFORMED},         /* a group */
+        {"120561", HF_MALFORMED},   /* a key that breaks off */
+        {"42020a05", HF_MALFORMED}, /* a peer that does */
+        {"4a01ff", HF_MALFORMED},   /* a provider that is none */
+        {"0b", HF_MALFORMED},       /* a group */
         {"", HF_OK},
-        {"4200", HF_OK},              /* a peer without an ID is skipped */
+        {"4200", HF_OK}, /* a peer without an ID is skipped */
         {"42040a020000", HF_OK},
-        {"5002", HF_OK},              /* cluster level */
+        {"5002", HF_OK}, /* cluster level */
         {"120161", HF_OK},
     };
     for (size_t i = 0; i < HF_COUNT(cases); i++) {

@@ -15,8 +15,10 @@ static void join(hf_kad *kad, hf_kad_op *op) {
 }
 
 static void leave(hf_kad *kad, hf_kad_op *op) {
-    if (op->prev) op->prev->next = op->next;
-    else kad->first_op = op->next;
+    if (op->prev)
+        op->prev->next = op->next;
+    else
+        kad->first_op = op->next;
     if (op->next) op->next->prev = op->prev;
     op->next = op->prev = NULL;
     kad->n_ops--;
@@ -86,7 +88,8 @@ hf_err hf_kad_op_take_value(hf_kad *kad, hf_kad_op *op, hf_bytes value) {
     return HF_OK;
 }
 
-static hf_err emit_peer(hf_kad *kad, const hf_kad_op *op, hf_kad_kind kind, const hf_peer_id *id, const hf_kad_addresses *addresses) {
+static hf_err emit_peer(hf_kad *kad, const hf_kad_op *op, hf_kad_kind kind, const hf_peer_id *id,
+                        const hf_kad_addresses *addresses) {
     return op->id ? hf_kad_emit(kad, kind, op->id, id, addresses) : HF_OK;
 }
 
@@ -142,12 +145,17 @@ static void tell_one(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candida
     hf_buf message;
     hf_buf_init(&message, kad->mem);
     bool puts = op->kind == HF_KAD_OP_PUT;
-    if (puts) write_put(kad, now_ms, op, &message);
-    else write_provide(kad, op, &message);
+    if (puts)
+        write_put(kad, now_ms, op, &message);
+    else
+        write_provide(kad, op, &message);
     c->told = true;
-    hf_err err = hf_kad_ask(kad, now_ms, op, &c->id, &c->addresses, puts ? HF_KAD_PUT_VALUE : HF_KAD_ADD_PROVIDER, &message, false);
-    if (!err) op->in_flight++;
-    else if (err == HF_NOMEM) op->err = err;
+    hf_err err =
+        hf_kad_ask(kad, now_ms, op, &c->id, &c->addresses, puts ? HF_KAD_PUT_VALUE : HF_KAD_ADD_PROVIDER, &message);
+    if (!err)
+        op->in_flight++;
+    else if (err == HF_NOMEM)
+        op->err = err;
 }
 
 /* Puts the value or says that we provide, to the closest that answered. */
@@ -179,8 +187,10 @@ static void correct(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
         hf_buf message;
         hf_buf_init(&message, kad->mem);
         write_put(kad, now_ms, op, &message);
-        if (hf_swarm_connected(kad->swarm, &c->id)) (void)!hf_kad_ask(kad, now_ms, NULL, &c->id, NULL, HF_KAD_PUT_VALUE, &message, false);
-        else hf_buf_deinit(&message);
+        if (hf_swarm_connected(kad->swarm, &c->id))
+            (void)!hf_kad_ask(kad, now_ms, NULL, &c->id, NULL, HF_KAD_PUT_VALUE, &message);
+        else
+            hf_buf_deinit(&message);
     }
 }
 
@@ -204,7 +214,8 @@ static void finish_get(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_err why_n
 static void finish_closest(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_err why) {
     hf_kad_candidate *closest[HF_KAD_K_MAX];
     size_t n = hf_kad_query_closest(kad, op, closest);
-    for (size_t i = 0; i < n && !op->err; i++) op->err = emit_peer(kad, op, HF_KAD_PEER, &closest[i]->id, &closest[i]->addresses);
+    for (size_t i = 0; i < n && !op->err; i++)
+        op->err = emit_peer(kad, op, HF_KAD_PEER, &closest[i]->id, &closest[i]->addresses);
     op->n_done = n;
     hf_kad_op_end(kad, now_ms, op, why ? why : n ? HF_OK : HF_NOT_FOUND);
 }
@@ -213,20 +224,26 @@ static void finish_closest(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_err w
 static void lookup_over(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_err why) {
     if (!why && op->n_asked >= HF_KAD_ASKED_MAX) why = HF_LIMIT;
     switch (op->kind) {
-    case HF_KAD_OP_CLOSEST: return finish_closest(kad, now_ms, op, why);
-    case HF_KAD_OP_GET: return finish_get(kad, now_ms, op, why);
+    case HF_KAD_OP_CLOSEST:
+        return finish_closest(kad, now_ms, op, why);
+    case HF_KAD_OP_GET:
+        return finish_get(kad, now_ms, op, why);
     case HF_KAD_OP_PROVIDE:
     case HF_KAD_OP_PUT:
         if (why != HF_MISSING) return start_telling(kad, now_ms, op);
         return hf_kad_op_end(kad, now_ms, op, why);
-    case HF_KAD_OP_FIND_PROVIDERS: return hf_kad_op_end(kad, now_ms, op, op->n_found ? HF_OK : why ? why : HF_NOT_FOUND);
-    case HF_KAD_OP_FIND_PEER: return hf_kad_op_end(kad, now_ms, op, why ? why : HF_NOT_FOUND);
+    case HF_KAD_OP_FIND_PROVIDERS:
+        return hf_kad_op_end(kad, now_ms, op, op->n_found ? HF_OK : why ? why : HF_NOT_FOUND);
+    case HF_KAD_OP_FIND_PEER:
+        return hf_kad_op_end(kad, now_ms, op, why ? why : HF_NOT_FOUND);
     }
 }
 
 static void step(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
-    if (op->telling) tell(kad, now_ms, op);
-    else if (hf_kad_query_advance(kad, now_ms, op)) lookup_over(kad, now_ms, op, HF_OK);
+    if (op->telling)
+        tell(kad, now_ms, op);
+    else if (hf_kad_query_advance(kad, now_ms, op))
+        lookup_over(kad, now_ms, op, HF_OK);
 }
 
 void hf_kad_op_run(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
@@ -234,8 +251,10 @@ void hf_kad_op_run(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
     if (shared < HF_KAD_BUCKETS && kad->table.buckets[shared]) kad->table.buckets[shared]->looked_ms = now_ms;
     if (op->kind == HF_KAD_OP_GET && op->wanted && op->n_done >= op->wanted) return finish_get(kad, now_ms, op, HF_OK);
     hf_err err = hf_kad_query_start(kad, op);
-    if (err) lookup_over(kad, now_ms, op, err);
-    else step(kad, now_ms, op);
+    if (err)
+        lookup_over(kad, now_ms, op, err);
+    else
+        step(kad, now_ms, op);
 }
 
 /* ---- answers ---- */
@@ -280,15 +299,18 @@ static void compare_value(hf_kad *kad, hf_kad_op *op, hf_kad_candidate *from, hf
     from->had = better || hf_eq(value, best) ? HF_KAD_HAD_BEST : HF_KAD_HAD_WORSE;
     if (!better) return;
     for (size_t i = 0; i < op->n && op->value_cap; i++)
-        if (&op->candidates[i] != from && op->candidates[i].had == HF_KAD_HAD_BEST && !hf_eq(value, best)) op->candidates[i].had = HF_KAD_HAD_WORSE;
+        if (&op->candidates[i] != from && op->candidates[i].had == HF_KAD_HAD_BEST && !hf_eq(value, best))
+            op->candidates[i].had = HF_KAD_HAD_WORSE;
     hf_err err = hf_kad_op_take_value(kad, op, value);
     if (err) op->err = err;
 }
 
-static bool take_record(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *from, const hf_kad_message *answer) {
+static bool take_record(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *from,
+                        const hf_kad_message *answer) {
     hf_kad_record record;
     hf_bytes key = HF_BYTES(op->key, op->key_len);
-    if (!answer->has_record || hf_kad_record_read(answer->record, &record, NULL) || !hf_eq(record.key, key)) return false;
+    if (!answer->has_record || hf_kad_record_read(answer->record, &record, NULL) || !hf_eq(record.key, key))
+        return false;
     if (hf_kad_validate(kad, now_ms, key, record.value)) return false;
     compare_value(kad, op, from, record.value);
     op->n_done++;
@@ -299,11 +321,13 @@ static bool take_record(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_cand
 
 static bool put_was_taken(const hf_kad_op *op, const hf_kad_message *answer) {
     hf_kad_record record;
-    return answer->has_record && !hf_kad_record_read(answer->record, &record, NULL) && hf_eq(record.value, HF_BYTES(op->value, op->value_len));
+    return answer->has_record && !hf_kad_record_read(answer->record, &record, NULL) &&
+           hf_eq(record.value, HF_BYTES(op->value, op->value_len));
 }
 
 /* True: the operation is over. */
-static bool take_answer(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *c, const hf_kad_message *answer) {
+static bool take_answer(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *c,
+                        const hf_kad_message *answer) {
     c->state = HF_KAD_ANSWERED;
     op->in_flight--;
     op->in_flight_of[c->path]--;
@@ -318,19 +342,22 @@ static bool take_answer(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_cand
     case HF_KAD_OP_GET:
         if (take_record(kad, now_ms, op, c, answer)) return true;
         break;
-    default: break;
+    default:
+        break;
     }
     hf_kad_query_learn(kad, op, c, answer);
     return false;
 }
 
-void hf_kad_op_answer(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, const hf_peer_id *peer, hf_kad_type type, const hf_kad_message *answer) {
+void hf_kad_op_answer(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, const hf_peer_id *peer, hf_kad_type type,
+                      const hf_kad_message *answer) {
     hf_kad_candidate *c = hf_kad_query_find(op, peer);
     if (!c || op->over) return;
     if (op->telling) {
         op->in_flight--;
         op->n_done += type == HF_KAD_ADD_PROVIDER || put_was_taken(op, answer);
-    } else if (c->state != HF_KAD_ASKED || take_answer(kad, now_ms, op, c, answer)) return;
+    } else if (c->state != HF_KAD_ASKED || take_answer(kad, now_ms, op, c, answer))
+        return;
     step(kad, now_ms, op);
 }
 
@@ -356,8 +383,10 @@ static hf_kad_op *expired(hf_kad *kad, uint64_t now_ms) {
 
 void hf_kad_ops_tick(hf_kad *kad, uint64_t now_ms) {
     for (hf_kad_op *op; (op = expired(kad, now_ms));) {
-        if (op->telling) hf_kad_op_end(kad, now_ms, op, op->n_done ? HF_OK : HF_LIMIT);
-        else lookup_over(kad, now_ms, op, HF_LIMIT);
+        if (op->telling)
+            hf_kad_op_end(kad, now_ms, op, op->n_done ? HF_OK : HF_LIMIT);
+        else
+            lookup_over(kad, now_ms, op, HF_LIMIT);
     }
     for (hf_kad_op *op = kad->first_op; op; op = op->next) hf_kad_due(kad, op->deadline_ms);
 }

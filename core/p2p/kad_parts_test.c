@@ -24,7 +24,9 @@ static hf_kad_contact *contact(uint64_t number, hf_bytes at) {
     return c;
 }
 
-static void contact_free(hf_kad_contact *c) { hf_kad_addresses_clear(hf_test_mem(), &c->addresses); }
+static void contact_free(hf_kad_contact *c) {
+    hf_kad_addresses_clear(hf_test_mem(), &c->addresses);
+}
 
 static int by_distance(const uint8_t key[32], const hf_kad_contact *a, const hf_kad_contact *b) {
     uint8_t da[32], db[32];
@@ -54,7 +56,8 @@ HF_TEST(kad_table_finds_the_closest) {
         for (size_t i = 0; i + 1 < n; i++) CHECK(by_distance(key, got[i], got[i + 1]) < 0);
         size_t n_closer = 0; /* nobody else in the table is closer than the last */
         for (size_t i = 0; i < N; i++)
-            n_closer += all[i]->place == HF_KAD_IN && !(skip && hf_peer_id_eq(&all[i]->id, skip)) && by_distance(key, all[i], got[n - 1]) <= 0;
+            n_closer += all[i]->place == HF_KAD_IN && !(skip && hf_peer_id_eq(&all[i]->id, skip)) &&
+                        by_distance(key, all[i], got[n - 1]) <= 0;
         CHECK_U64(n_closer, n);
     }
     for (size_t i = 0; i < N; i++) {
@@ -143,16 +146,33 @@ static hf_bytes parse(const char *text) {
 }
 
 HF_TEST(kad_address_scopes_and_groups) {
-    static const struct { const char *text; hf_kad_scope scope; } cases[] = {
-        {"/ip4/224.0.0.1/udp/1", HF_KAD_NOWHERE},      {"/ip6/::1/tcp/1", HF_KAD_LOOPBACK},     {"/ip6/::/tcp/1", HF_KAD_NOWHERE},
-        {"/ip6/fe80::1/tcp/1", HF_KAD_PRIVATE},        {"/ip6/fd00::1/tcp/1", HF_KAD_PRIVATE},  {"/ip6/2a00:1450::1/tcp/1", HF_KAD_PUBLIC},
-        {"/ip6/ff02::1/tcp/1", HF_KAD_NOWHERE},        {"/ip6/2001:db8::1/tcp/1", HF_KAD_NOWHERE}, {"/ip6/::ffff:10.0.0.1/tcp/1", HF_KAD_PRIVATE},
-        {"/ip6/::ffff:8.8.8.8/tcp/1", HF_KAD_PUBLIC},  {"/ip6zone/eth0/ip6/fe80::1/tcp/1", HF_KAD_PRIVATE},
-        {"/dns/printer.local/tcp/1", HF_KAD_PRIVATE},  {"/dns4/a.localhost/tcp/1", HF_KAD_LOOPBACK}, {"/unix/tmp", HF_KAD_NOWHERE},
-        {"/dnsaddr/example.com", HF_KAD_PUBLIC},       {"/ip4/127.9.9.9/tcp/1", HF_KAD_LOOPBACK},
+    static const struct {
+        const char *text;
+        hf_kad_scope scope;
+    } cases[] = {
+        {"/ip4/224.0.0.1/udp/1", HF_KAD_NOWHERE},
+        {"/ip6/::1/tcp/1", HF_KAD_LOOPBACK},
+        {"/ip6/::/tcp/1", HF_KAD_NOWHERE},
+        {"/ip6/fe80::1/tcp/1", HF_KAD_PRIVATE},
+        {"/ip6/fd00::1/tcp/1", HF_KAD_PRIVATE},
+        {"/ip6/2a00:1450::1/tcp/1", HF_KAD_PUBLIC},
+        {"/ip6/ff02::1/tcp/1", HF_KAD_NOWHERE},
+        {"/ip6/2001:db8::1/tcp/1", HF_KAD_NOWHERE},
+        {"/ip6/::ffff:10.0.0.1/tcp/1", HF_KAD_PRIVATE},
+        {"/ip6/::ffff:8.8.8.8/tcp/1", HF_KAD_PUBLIC},
+        {"/ip6zone/eth0/ip6/fe80::1/tcp/1", HF_KAD_PRIVATE},
+        {"/dns/printer.local/tcp/1", HF_KAD_PRIVATE},
+        {"/dns4/a.localhost/tcp/1", HF_KAD_LOOPBACK},
+        {"/unix/tmp", HF_KAD_NOWHERE},
+        {"/dnsaddr/example.com", HF_KAD_PUBLIC},
+        {"/ip4/127.9.9.9/tcp/1", HF_KAD_LOOPBACK},
     };
-    for (size_t i = 0; i < HF_COUNT(cases); i++) CHECK_MSG(hf_kad_scope_of(parse(cases[i].text)) == cases[i].scope, "%s", cases[i].text);
-    static const struct { const char *a, *b; bool same; } pairs[] = {
+    for (size_t i = 0; i < HF_COUNT(cases); i++)
+        CHECK_MSG(hf_kad_scope_of(parse(cases[i].text)) == cases[i].scope, "%s", cases[i].text);
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
         {"/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.250/udp/9/quic-v1", true},
         {"/ip4/1.2.3.4/tcp/1", "/ip4/1.2.4.4/tcp/1", false},
         {"/ip4/1.2.3.4/tcp/1", "/ip6/::ffff:1.2.3.9/tcp/1", true},
@@ -175,13 +195,15 @@ HF_TEST(kad_address_lists_are_bounded) {
     hf_bytes views[HF_KAD_ADDRESSES_MAX];
     const char *of_me = "/ip4/1.2.3.4/tcp/1/p2p/12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5";
     const char *of_other = "/ip4/1.2.3.4/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
-    for (unsigned i = 0; i < 3; i++) CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, parse(of_me)), HF_OK);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, parse(of_me)), HF_OK);
     CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, parse(of_other)), HF_OK);
     CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, address(10, 0, 0, 1)), HF_OK);
     CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, HF_TEXT("\x04\x01")), HF_OK);
     CHECK_U64(hf_kad_addresses_views(&a, views), 1);
     CHECK_BYTES(views[0], parse(of_me));
-    for (unsigned i = 0; i < 100; i++) CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, address(1, 2, 3, i)), HF_OK);
+    for (unsigned i = 0; i < 100; i++)
+        CHECK_ERR(hf_kad_addresses_add(hf_test_mem(), &a, HF_KAD_TAKES_PUBLIC, &me, address(1, 2, 3, i)), HF_OK);
     CHECK_U64(a.n, HF_KAD_ADDRESSES_MAX);
     hf_kad_addresses_clear(hf_test_mem(), &a);
     char text[700] = "/dns4/";
@@ -198,16 +220,27 @@ HF_TEST(kad_address_lists_are_bounded) {
 
 static hf_kad_store store_new(void) {
     static const uint8_t self[32] = {0};
-    hf_kad_limits limits = {.values_max = 8, .value_bytes_max = 400, .providers_max = 8, .providers_per_key_max = 3, .per_peer_values_max = 4,
-                            .per_peer_providers_max = 4, .value_ms = 1000, .provider_ms = 2000, .provider_address_ms = 500};
+    hf_kad_limits limits = {.values_max = 8,
+                            .value_bytes_max = 400,
+                            .providers_max = 8,
+                            .providers_per_key_max = 3,
+                            .per_peer_values_max = 4,
+                            .per_peer_providers_max = 4,
+                            .value_ms = 1000,
+                            .provider_ms = 2000,
+                            .provider_address_ms = 500};
     hf_kad_store s;
     hf_kad_store_init(&s, hf_test_mem(), &limits, self, 1);
     return s;
 }
 
-static hf_peer_id peer(unsigned n) { return (hf_peer_id){.bytes = {0, 2, (uint8_t)n, (uint8_t)(n >> 8)}, .len = 4}; }
+static hf_peer_id peer(unsigned n) {
+    return (hf_peer_id){.bytes = {0, 2, (uint8_t)n, (uint8_t)(n >> 8)}, .len = 4};
+}
 
-static hf_bytes key_of(unsigned n) { return hf_arena_copy(hf_test_arena(), HF_BYTES(&n, sizeof n)); }
+static hf_bytes key_of(unsigned n) {
+    return hf_arena_copy(hf_test_arena(), HF_BYTES(&n, sizeof n));
+}
 
 HF_TEST(kad_store_values_end) {
     hf_kad_store s = store_new();
@@ -254,7 +287,8 @@ HF_TEST(kad_store_values_are_bounded) {
     CHECK_ERR(hf_kad_store_put(&s, 0, 0, &other, HF_TEXT("big"), HF_BYTES(big, sizeof big)), HF_LIMIT);
     hf_kad_store_deinit(&s);
     s = store_new();
-    for (unsigned i = 0; i < 6; i++) CHECK_ERR(hf_kad_store_put(&s, 0, 0, &other, key_of(i), HF_TEXT("v")), i < 4 ? HF_OK : HF_LIMIT);
+    for (unsigned i = 0; i < 6; i++)
+        CHECK_ERR(hf_kad_store_put(&s, 0, 0, &other, key_of(i), HF_TEXT("v")), i < 4 ? HF_OK : HF_LIMIT);
     hf_kad_store_deinit(&s);
 }
 

@@ -104,7 +104,7 @@ typedef struct hf_kad_request {
     hf_kad_op *op;                         /* NULL: a check or a correction */
     hf_peer_id peer;
     hf_kad_type type;
-    bool open, sent, answered, checks;
+    bool open, sent, answered;
     uint64_t stream, deadline_ms;
     hf_buf bytes;                          /* the message until it is sent, then what came back */
 } hf_kad_request;
@@ -172,7 +172,7 @@ void hf_kad_contacts_free(hf_kad *kad);
 /* Asks: opens a stream, or has the peer dialled first (addresses may be NULL when it is connected). `message` is the request without
  * its length; it is taken over, and emptied also on failure. HF_NOT_FOUND: it cannot be reached. HF_NOMEM. */
 HF_MUST_USE hf_err hf_kad_ask(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, const hf_peer_id *peer, const hf_kad_addresses *addresses,
-                              hf_kad_type type, hf_buf *message, bool checks);
+                              hf_kad_type type, hf_buf *message);
 void hf_kad_request_event(hf_kad *kad, uint64_t now_ms, hf_kad_request *request, const hf_swarm_out *event);
 void hf_kad_requests_up(hf_kad *kad, uint64_t now_ms, const hf_peer_id *peer);
 void hf_kad_requests_unreachable(hf_kad *kad, uint64_t now_ms, const hf_peer_id *peer);

@@ -74,7 +74,8 @@ void hf_kad_query_learn(hf_kad *kad, hf_kad_op *op, const hf_kad_candidate *from
     uint16_t hops = (uint16_t)(from->hops + 1);
     hf_kad_peers peers = hf_kad_closer(answer);
     hf_kad_peer peer;
-    for (size_t i = 0; i <= kad->config.k && hf_kad_peers_next(&peers, &peer); i++) heard_of(kad, op, &peer, path, hops);
+    for (size_t i = 0; i <= kad->config.k && hf_kad_peers_next(&peers, &peer); i++)
+        heard_of(kad, op, &peer, path, hops);
 }
 
 /* ---- asking ---- */
@@ -91,7 +92,7 @@ static void ask(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *c
     hf_kad_add_head(&message, question_of(op->kind), HF_BYTES(op->key, op->key_len), NULL);
     op->n_asked++;
     c->state = HF_KAD_ASKED;
-    hf_err err = hf_kad_ask(kad, now_ms, op, &c->id, &c->addresses, question_of(op->kind), &message, false);
+    hf_err err = hf_kad_ask(kad, now_ms, op, &c->id, &c->addresses, question_of(op->kind), &message);
     if (err == HF_NOMEM) op->err = err;
     if (err) {
         c->state = HF_KAD_FAILED;
@@ -102,7 +103,8 @@ static void ask(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candidate *c
 }
 
 static bool may_ask(const hf_kad *kad, const hf_kad_op *op, size_t path) {
-    return op->n_asked < HF_KAD_ASKED_MAX && op->in_flight < kad->config.alpha && op->in_flight_of[path] < kad->config.alpha / kad->config.paths;
+    return op->n_asked < HF_KAD_ASKED_MAX && op->in_flight < kad->config.alpha &&
+           op->in_flight_of[path] < kad->config.alpha / kad->config.paths;
 }
 
 /* Of one path; true: it is over. */

@@ -31,8 +31,10 @@ static bool is_fresh(const hf_kad *kad, uint64_t now_ms, int bucket) {
 static void look(hf_kad *kad, uint64_t now_ms, hf_bytes key) {
     hf_kad_op *op = hf_kad_op_new(kad, now_ms, HF_KAD_OP_CLOSEST, key, true);
     kad->refresh_op = op;
-    if (op) hf_kad_op_run(kad, now_ms, op);
-    else kad->refresh_ms = now_ms + HF_KAD_START_MS; /* no memory: later */
+    if (op)
+        hf_kad_op_run(kad, now_ms, op);
+    else
+        kad->refresh_ms = now_ms + HF_KAD_START_MS; /* no memory: later */
 }
 
 void hf_kad_refresh_joined(hf_kad *kad, uint64_t now_ms) {

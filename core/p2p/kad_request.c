@@ -4,12 +4,16 @@
 
 #include "../codec/varint.h"
 
-static hf_bytes id_key(const hf_kad_request *r) { return HF_BYTES(&r->stream, sizeof r->stream); }
+static hf_bytes id_key(const hf_kad_request *r) {
+    return HF_BYTES(&r->stream, sizeof r->stream);
+}
 
 static void request_free(hf_kad *kad, hf_kad_request *r) {
     if (r->open) hf_map_remove(&kad->asked, id_key(r));
-    if (r->prev) r->prev->next = r->next;
-    else kad->first_request = r->next;
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        kad->first_request = r->next;
     if (r->next) r->next->prev = r->prev;
     hf_buf_deinit(&r->bytes);
     hf_release(kad->mem, r, sizeof *r);
@@ -74,14 +78,14 @@ static hf_err dial(hf_kad *kad, uint64_t now_ms, hf_kad_request *r, const hf_kad
     return is_dialled(kad, r) ? HF_OK : hf_kad_emit(kad, HF_KAD_DIAL, 0, &r->peer, addresses);
 }
 
-hf_err hf_kad_ask(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, const hf_peer_id *peer, const hf_kad_addresses *addresses,
-                  hf_kad_type type, hf_buf *message, bool checks) {
+hf_err hf_kad_ask(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, const hf_peer_id *peer,
+                  const hf_kad_addresses *addresses, hf_kad_type type, hf_buf *message) {
     hf_kad_request *r = message->err ? NULL : hf_alloc(kad->mem, sizeof *r);
     if (!r) {
         hf_buf_deinit(message);
         return HF_NOMEM;
     }
-    *r = (hf_kad_request){.op = op, .peer = *peer, .type = type, .checks = checks, .bytes = *message, .next = kad->first_request};
+    *r = (hf_kad_request){.op = op, .peer = *peer, .type = type, .bytes = *message, .next = kad->first_request};
     hf_buf_init(message, kad->mem);
     if (r->next) r->next->prev = r;
     kad->first_request = r;
@@ -152,20 +156,29 @@ static void take_bytes(hf_kad *kad, uint64_t now_ms, hf_kad_request *r, hf_bytes
 
 /* An ADD_PROVIDER that was negotiated was taken, as far as anybody tells. */
 static void gone(hf_kad *kad, uint64_t now_ms, hf_kad_request *r) {
-    if (r->type == HF_KAD_ADD_PROVIDER && r->sent && !r->answered) answered(kad, now_ms, r, NULL);
-    else if (!r->answered) return fail(kad, now_ms, r);
+    if (r->type == HF_KAD_ADD_PROVIDER && r->sent && !r->answered)
+        answered(kad, now_ms, r, NULL);
+    else if (!r->answered)
+        return fail(kad, now_ms, r);
     request_free(kad, r);
 }
 
 void hf_kad_request_event(hf_kad *kad, uint64_t now_ms, hf_kad_request *r, const hf_swarm_out *e) {
     switch (e->kind) {
-    case HF_SWARM_STREAM_OPEN: r->sent = true; break;
-    case HF_SWARM_STREAM_DATA: take_bytes(kad, now_ms, r, e->bytes); break;
+    case HF_SWARM_STREAM_OPEN:
+        r->sent = true;
+        break;
+    case HF_SWARM_STREAM_DATA:
+        take_bytes(kad, now_ms, r, e->bytes);
+        break;
     case HF_SWARM_STREAM_FIN:
         if (!r->answered && r->type != HF_KAD_ADD_PROVIDER) fail(kad, now_ms, r);
         break;
-    case HF_SWARM_STREAM_GONE: gone(kad, now_ms, r); break;
-    default: break;
+    case HF_SWARM_STREAM_GONE:
+        gone(kad, now_ms, r);
+        break;
+    default:
+        break;
     }
 }
 

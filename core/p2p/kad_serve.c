@@ -5,12 +5,16 @@
 #include "../codec/varint.h"
 #include "../crypto/crypto.h"
 
-static hf_bytes id_key(const hf_kad_served *s) { return HF_BYTES(&s->stream, sizeof s->stream); }
+static hf_bytes id_key(const hf_kad_served *s) {
+    return HF_BYTES(&s->stream, sizeof s->stream);
+}
 
 void hf_kad_served_drop(hf_kad *kad, hf_kad_served *s) {
     hf_map_remove(&kad->served, id_key(s));
-    if (s->prev) s->prev->next = s->next;
-    else kad->first_served = s->next;
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        kad->first_served = s->next;
     if (s->next) s->next->prev = s->prev;
     s->contact->n_streams--;
     s->contact->partial_bytes -= s->bytes.len;
@@ -56,7 +60,8 @@ static void add_closer(hf_kad *kad, const hf_kad_contact *to, hf_bytes key, hf_b
     hf_kad_contact *closest[HF_KAD_K_MAX];
     hf_sha256_of(key, target);
     size_t n = hf_kad_table_closest(&kad->table, target, &to->id, closest, kad->config.k);
-    for (size_t i = 0; i < n; i++) hf_kad_add_closer(answer, &closest[i]->id, hf_kad_addresses_packed(&closest[i]->addresses));
+    for (size_t i = 0; i < n; i++)
+        hf_kad_add_closer(answer, &closest[i]->id, hf_kad_addresses_packed(&closest[i]->addresses));
 }
 
 /* The peer that is looked for is told when we know it, be it a client. */
@@ -64,7 +69,8 @@ static void add_sought(hf_kad *kad, const hf_kad_contact *to, hf_bytes key, hf_b
     hf_peer_id id;
     if (hf_peer_id_read(key, &id) || hf_peer_id_eq(&id, &to->id)) return;
     const hf_kad_contact *c = hf_kad_contact_of(kad, &id);
-    if (c && c->place != HF_KAD_IN && c->addresses.n) hf_kad_add_closer(answer, &id, hf_kad_addresses_packed(&c->addresses));
+    if (c && c->place != HF_KAD_IN && c->addresses.n)
+        hf_kad_add_closer(answer, &id, hf_kad_addresses_packed(&c->addresses));
     if (!hf_peer_id_eq(&id, hf_swarm_self(kad->swarm))) return;
     hf_kad_addresses ours = {NULL, 0, 0};
     hf_kad_own_addresses(kad, &ours);
@@ -90,17 +96,21 @@ static void add_value(hf_kad *kad, hf_kad_type type, const hf_kad_value *v, hf_b
     hf_buf_deinit(&record);
 }
 
-static hf_err get_value(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *to, const hf_kad_message *m, hf_buf *answer) {
+static hf_err get_value(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *to, const hf_kad_message *m,
+                        hf_buf *answer) {
     if (!m->key.len) return HF_MALFORMED;
     const hf_kad_value *v = hf_kad_store_value(&kad->store, now_ms, m->key);
-    if (v && !hf_kad_validate(kad, now_ms, m->key, HF_BYTES(v->value, v->value_len))) add_value(kad, HF_KAD_GET_VALUE, v, m->key, answer);
-    else hf_kad_add_head(answer, HF_KAD_GET_VALUE, m->key, NULL);
+    if (v && !hf_kad_validate(kad, now_ms, m->key, HF_BYTES(v->value, v->value_len)))
+        add_value(kad, HF_KAD_GET_VALUE, v, m->key, answer);
+    else
+        hf_kad_add_head(answer, HF_KAD_GET_VALUE, m->key, NULL);
     add_closer(kad, to, m->key, answer);
     return HF_OK;
 }
 
 /* The answer holds what stands here now: the asker sees whether its value was taken. */
-static hf_err put_value(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *from, const hf_kad_message *m, hf_buf *answer) {
+static hf_err put_value(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *from, const hf_kad_message *m,
+                        hf_buf *answer) {
     hf_kad_record record;
     hf_err err = m->has_record ? hf_kad_record_read(m->record, &record, NULL) : HF_MALFORMED;
     if (!err && (!m->key.len || !hf_eq(m->key, record.key))) err = HF_MALFORMED;
@@ -129,7 +139,8 @@ static hf_err add_provider(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *f
         hf_pb_reader said = hf_kad_peer_addresses(&peer);
         for (hf_bytes address; !err && hf_kad_address_next(&said, &address);)
             err = hf_kad_addresses_add(kad->mem, &addresses, kad->takes, &peer.id, address);
-        if (!err && addresses.n) err = hf_kad_store_provide(&kad->store, now_ms, key, &peer.id, &addresses, false, &ignored);
+        if (!err && addresses.n)
+            err = hf_kad_store_provide(&kad->store, now_ms, key, &peer.id, &addresses, false, &ignored);
         hf_kad_addresses_clear(kad->mem, &addresses);
     }
     return err;
@@ -143,7 +154,8 @@ static void add_one_provider(hf_kad *kad, uint64_t now_ms, const hf_kad_provider
     hf_kad_add_provider(answer, &p->id, told ? hf_kad_addresses_packed(a) : HF_BYTES(NULL, 0));
 }
 
-static hf_err get_providers(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *to, const hf_kad_message *m, hf_buf *answer) {
+static hf_err get_providers(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *to, const hf_kad_message *m,
+                            hf_buf *answer) {
     hf_bytes key;
     hf_err err = hf_kad_multihash(m->key, &key);
     if (err) return err;
@@ -155,14 +167,22 @@ static hf_err get_providers(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *
     return HF_OK;
 }
 
-static hf_err answer_to(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *c, const hf_kad_message *m, hf_buf *answer) {
+static hf_err answer_to(hf_kad *kad, uint64_t now_ms, const hf_kad_contact *c, const hf_kad_message *m,
+                        hf_buf *answer) {
     switch (m->type) {
-    case HF_KAD_PUT_VALUE: return put_value(kad, now_ms, c, m, answer);
-    case HF_KAD_GET_VALUE: return get_value(kad, now_ms, c, m, answer);
-    case HF_KAD_ADD_PROVIDER: return add_provider(kad, now_ms, c, m);
-    case HF_KAD_GET_PROVIDERS: return get_providers(kad, now_ms, c, m, answer);
-    case HF_KAD_FIND_NODE: return find_node(kad, c, m, answer);
-    case HF_KAD_PING: hf_kad_add_head(answer, HF_KAD_PING, HF_BYTES(NULL, 0), NULL); return HF_OK;
+    case HF_KAD_PUT_VALUE:
+        return put_value(kad, now_ms, c, m, answer);
+    case HF_KAD_GET_VALUE:
+        return get_value(kad, now_ms, c, m, answer);
+    case HF_KAD_ADD_PROVIDER:
+        return add_provider(kad, now_ms, c, m);
+    case HF_KAD_GET_PROVIDERS:
+        return get_providers(kad, now_ms, c, m, answer);
+    case HF_KAD_FIND_NODE:
+        return find_node(kad, c, m, answer);
+    case HF_KAD_PING:
+        hf_kad_add_head(answer, HF_KAD_PING, HF_BYTES(NULL, 0), NULL);
+        return HF_OK;
     }
     return HF_MALFORMED;
 }
@@ -219,8 +239,10 @@ static void take_bytes(hf_kad *kad, uint64_t now_ms, hf_kad_served *s, hf_bytes 
     s->contact->partial_bytes += bytes.len;
     bool was_partial = s->bytes.len > bytes.len;
     if (take_messages(kad, now_ms, s)) return refuse(kad, now_ms, s);
-    if (!s->bytes.len) arm(kad, s, now_ms + HF_KAD_IDLE_MS);
-    else if (!was_partial || s->bytes.len < bytes.len) arm(kad, s, now_ms + HF_KAD_MESSAGE_MS);
+    if (!s->bytes.len)
+        arm(kad, s, now_ms + HF_KAD_IDLE_MS);
+    else if (!was_partial || s->bytes.len < bytes.len)
+        arm(kad, s, now_ms + HF_KAD_MESSAGE_MS);
 }
 
 static void stream_in(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
@@ -247,17 +269,23 @@ void hf_kad_served_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *e) {
     if (e->kind == HF_SWARM_STREAM_OPEN && e->inbound) return stream_in(kad, now_ms, e);
     hf_kad_served *s = hf_map_get(&kad->served, HF_BYTES(&e->stream, sizeof e->stream));
     if (!s) return;
-    if (e->kind == HF_SWARM_STREAM_DATA) take_bytes(kad, now_ms, s, e->bytes);
-    else if (e->kind == HF_SWARM_STREAM_GONE) hf_kad_served_drop(kad, s);
-    else if (e->kind == HF_SWARM_STREAM_FIN && s->bytes.len) refuse(kad, now_ms, s);
-    else if (e->kind == HF_SWARM_STREAM_FIN) hf_swarm_stream_finish(kad->swarm, now_ms, s->stream);
+    if (e->kind == HF_SWARM_STREAM_DATA)
+        take_bytes(kad, now_ms, s, e->bytes);
+    else if (e->kind == HF_SWARM_STREAM_GONE)
+        hf_kad_served_drop(kad, s);
+    else if (e->kind == HF_SWARM_STREAM_FIN && s->bytes.len)
+        refuse(kad, now_ms, s);
+    else if (e->kind == HF_SWARM_STREAM_FIN)
+        hf_swarm_stream_finish(kad->swarm, now_ms, s->stream);
 }
 
 /* A stream on which nothing comes is given up. */
 void hf_kad_serve_tick(hf_kad *kad, uint64_t now_ms) {
     for (hf_kad_served *s = kad->first_served, *next; s; s = next) {
         next = s->next;
-        if (s->deadline_ms <= now_ms) refuse(kad, now_ms, s);
-        else hf_kad_due(kad, s->deadline_ms);
+        if (s->deadline_ms <= now_ms)
+            refuse(kad, now_ms, s);
+        else
+            hf_kad_due(kad, s->deadline_ms);
     }
 }

@@ -4,7 +4,9 @@
 #include "../codec/cid.h"
 #include "../codec/varint.h"
 
-static bool is_full(const hf_kad *kad) { return kad->n_ops >= HF_KAD_OPS_MAX; }
+static bool is_full(const hf_kad *kad) {
+    return kad->n_ops >= HF_KAD_OPS_MAX;
+}
 
 /* A CIDv0 is a multihash as it stands; a CIDv1 begins with 01 and its codec. */
 hf_err hf_kad_multihash(hf_bytes cid, hf_bytes *ret) {
@@ -21,7 +23,8 @@ hf_err hf_kad_multihash(hf_bytes cid, hf_bytes *ret) {
 /* ---- peers ---- */
 
 hf_err hf_kad_find_peer(hf_kad *kad, uint64_t now_ms, const hf_peer_id *peer, uint64_t *ret_op) {
-    hf_kad_op *op = is_full(kad) ? NULL : hf_kad_op_new(kad, now_ms, HF_KAD_OP_FIND_PEER, hf_peer_id_bytes(peer), false);
+    hf_kad_op *op =
+        is_full(kad) ? NULL : hf_kad_op_new(kad, now_ms, HF_KAD_OP_FIND_PEER, hf_peer_id_bytes(peer), false);
     if (!op) return is_full(kad) ? HF_LIMIT : HF_NOMEM;
     *ret_op = op->id;
     const hf_kad_contact *known = hf_kad_contact_of(kad, peer);
@@ -29,7 +32,8 @@ hf_err hf_kad_find_peer(hf_kad *kad, uint64_t now_ms, const hf_peer_id *peer, ui
         hf_err err = hf_kad_emit(kad, HF_KAD_PEER, op->id, peer, &known->addresses);
         op->n_done = 1;
         hf_kad_op_end(kad, now_ms, op, err);
-    } else hf_kad_op_run(kad, now_ms, op);
+    } else
+        hf_kad_op_run(kad, now_ms, op);
     return HF_OK;
 }
 
@@ -48,7 +52,8 @@ static hf_err keep_provided(hf_kad *kad, uint64_t now_ms, hf_bytes key) {
     hf_kad_addresses ours = {NULL, 0, 0};
     hf_kad_own_addresses(kad, &ours);
     hf_kad_provider *p;
-    hf_err err = ours.n ? hf_kad_store_provide(&kad->store, now_ms, key, hf_swarm_self(kad->swarm), &ours, true, &p) : HF_STATE;
+    hf_err err =
+        ours.n ? hf_kad_store_provide(&kad->store, now_ms, key, hf_swarm_self(kad->swarm), &ours, true, &p) : HF_STATE;
     hf_kad_addresses_clear(kad->mem, &ours);
     if (err) return err;
     if (p->republish_ms == UINT64_MAX) kad->n_own_providers++;
@@ -91,7 +96,8 @@ static void tell_own_shelf(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
     static const hf_kad_addresses none = {NULL, 0, 0};
     for (const hf_kad_provider *p = shelf ? shelf->first : NULL; p; p = p->next_of_key)
         if (hf_kad_provider_counts(&kad->store, now_ms, p))
-            hf_kad_op_provider(kad, op, &p->id, hf_kad_provider_address_counts(&kad->store, now_ms, p) ? &p->addresses : &none);
+            hf_kad_op_provider(kad, op, &p->id,
+                               hf_kad_provider_address_counts(&kad->store, now_ms, p) ? &p->addresses : &none);
 }
 
 hf_err hf_kad_find_providers(hf_kad *kad, uint64_t now_ms, hf_bytes cid, size_t n, uint64_t *ret_op) {
@@ -104,8 +110,10 @@ hf_err hf_kad_find_providers(hf_kad *kad, uint64_t now_ms, hf_bytes cid, size_t 
     op->wanted = n ? n : kad->config.k;
     if (op->wanted > HF_KAD_PROVIDERS_A_LOOKUP) op->wanted = HF_KAD_PROVIDERS_A_LOOKUP;
     tell_own_shelf(kad, now_ms, op);
-    if (op->n_found == op->wanted) hf_kad_op_end(kad, now_ms, op, HF_OK);
-    else hf_kad_op_run(kad, now_ms, op);
+    if (op->n_found == op->wanted)
+        hf_kad_op_end(kad, now_ms, op, HF_OK);
+    else
+        hf_kad_op_run(kad, now_ms, op);
     return HF_OK;
 }
 
@@ -123,8 +131,10 @@ static hf_err run_put(hf_kad *kad, uint64_t now_ms, hf_bytes key, hf_bytes value
     hf_kad_op *op = hf_kad_op_new(kad, now_ms, HF_KAD_OP_PUT, key, internal);
     if (!op) return HF_NOMEM;
     *ret_op = op->id;
-    if (hf_kad_op_take_value(kad, op, value)) hf_kad_op_end(kad, now_ms, op, HF_NOMEM);
-    else hf_kad_op_run(kad, now_ms, op);
+    if (hf_kad_op_take_value(kad, op, value))
+        hf_kad_op_end(kad, now_ms, op, HF_NOMEM);
+    else
+        hf_kad_op_run(kad, now_ms, op);
     return HF_OK;
 }
 
@@ -161,7 +171,9 @@ hf_err hf_kad_get_value(hf_kad *kad, uint64_t now_ms, hf_bytes key, size_t quoru
 
 /* ---- again ---- */
 
-static uint64_t again(hf_kad *kad, uint64_t now_ms) { return now_ms + kad->config.republish_ms; }
+static uint64_t again(hf_kad *kad, uint64_t now_ms) {
+    return now_ms + kad->config.republish_ms;
+}
 
 static void republish_value(hf_kad *kad, uint64_t now_ms, hf_kad_value *v) {
     uint64_t op;

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-void hf_kad_store_init(hf_kad_store *store, hf_mem *mem, const hf_kad_limits *limits, const uint8_t self[32], uint64_t seed) {
+void hf_kad_store_init(hf_kad_store *store, hf_mem *mem, const hf_kad_limits *limits, const uint8_t self[32],
+                       uint64_t seed) {
     *store = (hf_kad_store){.mem = mem, .limits = *limits};
     memcpy(store->self, self, sizeof store->self);
     hf_map_init(&store->values, mem, seed);
@@ -26,16 +27,22 @@ static bool is_farther(const hf_kad_store *s, const uint8_t a[32], const uint8_t
     return (a[i] ^ s->self[i]) > (b[i] ^ s->self[i]);
 }
 
-static bool is_over(uint64_t now_ms, uint64_t from_ms, uint64_t lasts_ms) { return now_ms - from_ms >= lasts_ms; }
+static bool is_over(uint64_t now_ms, uint64_t from_ms, uint64_t lasts_ms) {
+    return now_ms - from_ms >= lasts_ms;
+}
 
 /* ---- values ---- */
 
-static hf_bytes value_key(const hf_kad_value *v) { return HF_BYTES(v->key, v->key_len); }
+static hf_bytes value_key(const hf_kad_value *v) {
+    return HF_BYTES(v->key, v->key_len);
+}
 
 void hf_kad_store_drop_value(hf_kad_store *store, hf_kad_value *v) {
     hf_map_remove(&store->values, value_key(v));
-    if (v->prev) v->prev->next = v->next;
-    else store->first_value = v->next;
+    if (v->prev)
+        v->prev->next = v->next;
+    else
+        store->first_value = v->next;
     if (v->next) v->next->prev = v->prev;
     if (v->from.len) {
         store->n_values--;
@@ -96,7 +103,8 @@ static void value_join(hf_kad_store *s, hf_kad_value *v) {
     s->value_bytes += v->key_len + v->value_len;
 }
 
-hf_err hf_kad_store_put(hf_kad_store *store, uint64_t now_ms, uint64_t unix_ms, const hf_peer_id *from, hf_bytes key, hf_bytes value) {
+hf_err hf_kad_store_put(hf_kad_store *store, uint64_t now_ms, uint64_t unix_ms, const hf_peer_id *from, hf_bytes key,
+                        hf_bytes value) {
     hf_kad_value *old = hf_kad_store_value(store, now_ms, key);
     if (old && from && hf_eq(HF_BYTES(old->value, old->value_len), value)) {
         old->received_ms = now_ms;
@@ -123,7 +131,9 @@ hf_err hf_kad_store_put(hf_kad_store *store, uint64_t now_ms, uint64_t unix_ms, 
 
 /* ---- providers ---- */
 
-hf_kad_shelf *hf_kad_store_shelf(hf_kad_store *store, hf_bytes key) { return hf_map_get(&store->shelves, key); }
+hf_kad_shelf *hf_kad_store_shelf(hf_kad_store *store, hf_bytes key) {
+    return hf_map_get(&store->shelves, key);
+}
 
 bool hf_kad_provider_counts(const hf_kad_store *s, uint64_t now_ms, const hf_kad_provider *p) {
     return p->republish_ms || !is_over(now_ms, p->received_ms, s->limits.provider_ms);
@@ -133,7 +143,9 @@ bool hf_kad_provider_address_counts(const hf_kad_store *s, uint64_t now_ms, cons
     return !is_over(now_ms, p->received_ms, s->limits.provider_address_ms);
 }
 
-static hf_bytes shelf_key(const hf_kad_shelf *shelf) { return HF_BYTES(shelf->key, shelf->key_len); }
+static hf_bytes shelf_key(const hf_kad_shelf *shelf) {
+    return HF_BYTES(shelf->key, shelf->key_len);
+}
 
 static void shelf_free_empty(hf_kad_store *s, hf_kad_shelf *shelf) {
     if (shelf->n) return;
@@ -147,8 +159,10 @@ void hf_kad_store_drop_provider(hf_kad_store *store, hf_kad_provider *p) {
     *at = p->next_of_key;
     p->shelf->n--;
     shelf_free_empty(store, p->shelf);
-    if (p->prev) p->prev->next = p->next;
-    else store->first_provider = p->next;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        store->first_provider = p->next;
     if (p->next) p->next->prev = p->prev;
     store->n_providers -= p->republish_ms == 0;
     hf_kad_addresses_clear(store->mem, &p->addresses);
@@ -211,8 +225,8 @@ static hf_kad_provider *provider_new(hf_kad_store *s, hf_bytes key, const hf_pee
     return p;
 }
 
-hf_err hf_kad_store_provide(hf_kad_store *store, uint64_t now_ms, hf_bytes key, const hf_peer_id *id, const hf_kad_addresses *addresses,
-                            bool own, hf_kad_provider **ret) {
+hf_err hf_kad_store_provide(hf_kad_store *store, uint64_t now_ms, hf_bytes key, const hf_peer_id *id,
+                            const hf_kad_addresses *addresses, bool own, hf_kad_provider **ret) {
     hf_kad_provider *p = find(hf_kad_store_shelf(store, key), id);
     if (!p && !own && !make_provider_room(store, now_ms, key, id)) return HF_LIMIT;
     if (!p && !(p = provider_new(store, key, id))) return HF_NOMEM;

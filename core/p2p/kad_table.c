@@ -89,7 +89,8 @@ hf_err hf_kad_table_add(hf_kad_table *table, uint64_t now_ms, hf_kad_contact *co
         table->n--;
     }
     bool crowd = crowds(table, b, &contact->group);
-    if (crowd && contact->place == HF_KAD_SPARE) take_out(b->spares, &b->n_spares, find(b->spares, b->n_spares, contact));
+    if (crowd && contact->place == HF_KAD_SPARE)
+        take_out(b->spares, &b->n_spares, find(b->spares, b->n_spares, contact));
     if (crowd) return HF_DENIED;
     if (b->n == table->k) {
         keep_spare(b, contact);
@@ -128,7 +129,8 @@ static bool is_closer(const uint8_t key[HF_KAD_KEY], const hf_kad_contact *a, co
     return (a->key[i] ^ key[i]) < (b->key[i] ^ key[i]);
 }
 
-static size_t insert(const uint8_t key[HF_KAD_KEY], hf_kad_contact **best, size_t n_best, size_t n_max, hf_kad_contact *c) {
+static size_t insert(const uint8_t key[HF_KAD_KEY], hf_kad_contact **best, size_t n_best, size_t n_max,
+                     hf_kad_contact *c) {
     size_t at = n_best;
     while (at > 0 && is_closer(key, c, best[at - 1])) at--;
     if (at == n_max) return n_best;
@@ -138,8 +140,8 @@ static size_t insert(const uint8_t key[HF_KAD_KEY], hf_kad_contact **best, size_
     return n_best;
 }
 
-size_t hf_kad_table_closest(const hf_kad_table *table, const uint8_t key[HF_KAD_KEY], const hf_peer_id *skip, hf_kad_contact **ret,
-                            size_t n) {
+size_t hf_kad_table_closest(const hf_kad_table *table, const uint8_t key[HF_KAD_KEY], const hf_peer_id *skip,
+                            hf_kad_contact **ret, size_t n) {
     size_t n_best = 0;
     for (size_t i = 0; i < HF_KAD_BUCKETS; i++) {
         const hf_kad_bucket *b = table->buckets[i];

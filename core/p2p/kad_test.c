@@ -37,7 +37,8 @@ static size_t check_closest(kad_net *net, size_t i, hf_bytes key, size_t k) {
         CHECK(r->n_addresses[a] == 1);
         for (size_t b = 0; b < k; b++) n_right += hf_peer_id_eq(&r->found[a], kad_id(net, truth[b]));
     }
-    for (size_t a = 0; a + 1 < k; a++) CHECK(kad_is_closer(net, target, kad_find_node(net, &r->found[a]), kad_find_node(net, &r->found[a + 1])));
+    for (size_t a = 0; a + 1 < k; a++)
+        CHECK(kad_is_closer(net, target, kad_find_node(net, &r->found[a]), kad_find_node(net, &r->found[a + 1])));
     return n_right;
 }
 
@@ -78,7 +79,8 @@ HF_TEST(kad_many_peers) {
     }
     /* Providers from everywhere. */
     for (unsigned round = 0; round < 10; round++) {
-        size_t from = hf_test_random(&net->random) % BIG, to = (from + 1 + hf_test_random(&net->random) % (BIG - 1)) % BIG;
+        size_t from = hf_test_random(&net->random) % BIG,
+               to = (from + 1 + hf_test_random(&net->random) % (BIG - 1)) % BIG;
         CHECK_U64(KAD_DO(net, from, hf_kad_provide, multihash(round))->done.n, 8);
         const kad_result *r = KAD_DO(net, to, hf_kad_find_providers, multihash(round), 1);
         CHECK_ERR(r->done.err, HF_OK);
@@ -101,7 +103,8 @@ HF_TEST(kad_many_peers) {
     kad_run(net, 700000);
     check_lookups(net, 30, 8);
     size_t n_kept = 0;
-    for (unsigned round = 0; round < 10; round++) n_kept += KAD_DO(net, 1 + 2 * round, hf_kad_get_value, number_key(round), 0)->done.err == HF_OK;
+    for (unsigned round = 0; round < 10; round++)
+        n_kept += KAD_DO(net, 1 + 2 * round, hf_kad_get_value, number_key(round), 0)->done.err == HF_OK;
     CHECK_MSG(n_kept >= 9, "%zu of 10 values are still there", n_kept);
     kad_net_free(net);
 }
@@ -157,10 +160,13 @@ HF_TEST(kad_clients_ask_and_are_in_no_table) {
     }
     CHECK_U64(KAD_DO(net, 6, hf_kad_put_value, HF_TEXT("/test/a"), HF_TEXT("v"))->done.n, 4);
     CHECK_BYTES(KAD_DO(net, 2, hf_kad_get_value, HF_TEXT("/test/a"), 0)->value, HF_TEXT("v"));
-    CHECK_U64(KAD_DO(net, 3, hf_kad_find_peer, kad_id(net, 6))->n_found, 1); /* a client, too, is found through those it is connected to */
+    CHECK_U64(KAD_DO(net, 3, hf_kad_find_peer, kad_id(net, 6))->n_found,
+              1); /* a client, too, is found through those it is connected to */
     uint64_t stream;
     hf_swarm_out none;
-    CHECK_ERR(hf_swarm_stream_open(net->nodes[0].swarm, net->now_ms, kad_id(net, 6), HF_TEXT(HF_KAD_PROTOCOL), 99, &stream), HF_OK);
+    CHECK_ERR(
+        hf_swarm_stream_open(net->nodes[0].swarm, net->now_ms, kad_id(net, 6), HF_TEXT(HF_KAD_PROTOCOL), 99, &stream),
+        HF_OK);
     kad_run(net, 100);
     CHECK(!hf_swarm_next(net->nodes[0].swarm, &none));
     CHECK(!net->nodes[6].kad->first_served);
@@ -183,7 +189,10 @@ HF_TEST(kad_networks_of_another_name_are_apart) {
 }
 
 HF_TEST(kad_private_addresses_stay_private) {
-    static const struct { hf_kad_network network; size_t n_wan, n_lan; } cases[] = {{HF_KAD_WAN, 1, 0}, {HF_KAD_LAN, 0, 1}, {HF_KAD_ANY_NETWORK, 1, 1}};
+    static const struct {
+        hf_kad_network network;
+        size_t n_wan, n_lan;
+    } cases[] = {{HF_KAD_WAN, 1, 0}, {HF_KAD_LAN, 0, 1}, {HF_KAD_ANY_NETWORK, 1, 1}};
     for (size_t c = 0; c < HF_COUNT(cases); c++) {
         kad_net *net = kad_net_new(3, &(hf_kad_config){.network = cases[c].network}, 3);
         memcpy(net->nodes[2].address, "\x04\x0a\0\0\x01\x06\x0f\xa1", 8);
@@ -201,7 +210,8 @@ HF_TEST(kad_better_values_win_and_worse_are_corrected) {
     kad_net *net = small(6, (hf_kad_config){.k = 6});
     hf_bytes key = HF_TEXT("/test/a");
     CHECK_U64(KAD_DO(net, 0, hf_kad_put_value, key, HF_TEXT("v1"))->done.n, 5);
-    CHECK_ERR(hf_kad_store_put(&net->nodes[3].kad->store, net->now_ms, 0, kad_id(net, 1), key, HF_TEXT("v2")), HF_OK); /* one has a newer one */
+    CHECK_ERR(hf_kad_store_put(&net->nodes[3].kad->store, net->now_ms, 0, kad_id(net, 1), key, HF_TEXT("v2")),
+              HF_OK); /* one has a newer one */
     hf_kad_value *lost = hf_kad_store_value(&net->nodes[4].kad->store, net->now_ms, key);
     CHECK(lost != NULL);
     hf_kad_store_drop_value(&net->nodes[4].kad->store, lost); /* one has none */
@@ -213,7 +223,8 @@ HF_TEST(kad_better_values_win_and_worse_are_corrected) {
         CHECK(v && hf_eq(HF_BYTES(v->value, v->value_len), HF_TEXT("v2")));
     }
     uint64_t op;
-    CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, key, HF_TEXT("v1"), &op), HF_DENIED); /* we hold a better one */
+    CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, key, HF_TEXT("v1"), &op),
+              HF_DENIED); /* we hold a better one */
     CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, key, HF_TEXT("!"), &op), HF_DENIED);
     CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, HF_TEXT("/nobody/a"), HF_TEXT("v"), &op), HF_DENIED);
     CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, HF_TEXT("plain"), HF_TEXT("v"), &op), HF_DENIED);
@@ -246,7 +257,8 @@ HF_TEST(kad_public_keys) {
     CHECK_BYTES(KAD_DO(net, 2, hf_kad_get_value, hf_buf_bytes(&key), 0)->value, hf_buf_bytes(&value));
     uint64_t op;
     key.ptr[key.len - 1] ^= 1;
-    CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, hf_buf_bytes(&key), hf_buf_bytes(&value), &op), HF_DENIED);
+    CHECK_ERR(hf_kad_put_value(net->nodes[1].kad, net->now_ms, hf_buf_bytes(&key), hf_buf_bytes(&value), &op),
+              HF_DENIED);
     hf_buf_deinit(&key);
     hf_buf_deinit(&value);
     kad_net_free(net);
@@ -273,7 +285,8 @@ HF_TEST(kad_values_and_providers_end_and_are_said_again) {
     CHECK(r->n_found == 1 && r->n_addresses[0] == 0); /* the addresses' time is over, the provider's is not */
     kad_run(net, 12 * HOUR);
     CHECK_ERR(KAD_DO(net, 2, hf_kad_find_providers, multihash(1), 0)->done.err, HF_NOT_FOUND);
-    for (size_t i = 1; i < 5; i++) CHECK(hf_kad_n_values(net->nodes[i].kad) == 0 && hf_kad_n_providers(net->nodes[i].kad) == 0);
+    for (size_t i = 1; i < 5; i++)
+        CHECK(hf_kad_n_values(net->nodes[i].kad) == 0 && hf_kad_n_providers(net->nodes[i].kad) == 0);
     kad_net_free(net);
 }
 
@@ -287,7 +300,8 @@ HF_TEST(kad_records_that_expire_by_themselves) {
     kad_run(net, 2 * HOUR);
     CHECK_ERR(KAD_DO(net, 1, hf_kad_get_value, HF_TEXT("/until/x"), 0)->done.err, HF_NOT_FOUND);
     uint64_t op;
-    CHECK_ERR(hf_kad_put_value(net->nodes[2].kad, net->now_ms, HF_TEXT("/until/x"), HF_BYTES(value, 8), &op), HF_DENIED);
+    CHECK_ERR(hf_kad_put_value(net->nodes[2].kad, net->now_ms, HF_TEXT("/until/x"), HF_BYTES(value, 8), &op),
+              HF_DENIED);
     kad_net_free(net);
 }
 
@@ -321,7 +335,8 @@ HF_TEST(kad_arguments) {
     CHECK_ERR(hf_kad_put_value(kad, net->now_ms, HF_TEXT("/test/a"), HF_BYTES(big, sizeof big), &op), HF_LIMIT);
     CHECK_ERR(hf_kad_provide(kad, net->now_ms, HF_TEXT("no hash"), &op), HF_MALFORMED);
     CHECK_ERR(hf_kad_find_providers(kad, net->now_ms, HF_TEXT(""), 0, &op), HF_MALFORMED);
-    hf_bytes ours, cid = hf_test_hex(HF_TEXT("01711220ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    hf_bytes ours,
+        cid = hf_test_hex(HF_TEXT("01711220ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
     CHECK_ERR(hf_kad_multihash(cid, &ours), HF_OK);
     CHECK_BYTES(ours, hf_sub(cid, 2, 34));
     CHECK_ERR(hf_kad_multihash(ours, &ours), HF_OK);

@@ -13,7 +13,7 @@
 enum { KAD_TAG = 3, KAD_PEERS_MAX = 320, KAD_FOUND_MAX = 128 };
 
 typedef struct kad_channel {
-    size_t ends[2];        /* 0 dialled */
+    size_t ends[2]; /* 0 dialled */
     bool known[2], queued, up;
     hf_buf inbox[2];
     hf_peer_id expected;
@@ -43,7 +43,7 @@ struct kad_net {
     kad_channel **channels;
     size_t *pending;
     hf_kad_config config;
-    hf_mem *world_mem;     /* of everything but the DHTs */
+    hf_mem *world_mem; /* of everything but the DHTs */
     size_t n_dials, n_dead_dials;
     void (*raw_event)(kad_net *net, size_t node, const hf_swarm_out *event);
     void *raw_ctx;
@@ -69,16 +69,22 @@ static inline hf_err kad_validate_until(void *ctx, uint64_t unix_ms, hf_bytes ke
     return value.len == 8 && unix_ms < until ? HF_OK : HF_DENIED;
 }
 
-static const hf_kad_validator kad_rules[] = {{"test", kad_validate_test, kad_better_test, NULL}, {"until", kad_validate_until, kad_better_test, NULL}};
+static const hf_kad_validator kad_rules[] = {{"test", kad_validate_test, kad_better_test, NULL},
+                                             {"until", kad_validate_until, kad_better_test, NULL}};
 
 /* ---- life ---- */
 
 static inline void kad_node_start(kad_net *net, size_t i, bool server) {
     kad_node *node = &net->nodes[i];
     uint8_t seed[32] = {(uint8_t)(i + 1), (uint8_t)((i + 1) >> 8), 0x77};
-    hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("holdfast/test"), .random = hf_test_random_fill, .random_ctx = &node->random,
-                              .conns_max = 1000, .ping_ms = net->ping_ms};
-    *node = (kad_node){.random = net->random + i, .address = {4, (uint8_t)(1 + i / 250), (uint8_t)(i % 250), 3, 4, 6, 0x0f, 0xa1}};
+    hf_swarm_config config = {.ed25519_seed = seed,
+                              .agent = HF_TEXT("holdfast/test"),
+                              .random = hf_test_random_fill,
+                              .random_ctx = &node->random,
+                              .conns_max = 1000,
+                              .ping_ms = net->ping_ms};
+    *node = (kad_node){.random = net->random + i,
+                       .address = {4, (uint8_t)(1 + i / 250), (uint8_t)(i % 250), 3, 4, 6, 0x0f, 0xa1}};
     hf_bytes address = HF_BYTES(node->address, sizeof node->address);
     node->swarm = hf_swarm_new(net->world_mem, &config);
     CHECK(node->swarm && !hf_swarm_addresses(node->swarm, &address, 1));
@@ -108,7 +114,9 @@ static inline kad_net *kad_net_new_in(hf_mem *world_mem, size_t n, const hf_kad_
     return net;
 }
 
-static inline kad_net *kad_net_new(size_t n, const hf_kad_config *config, uint64_t seed) { return kad_net_new_in(hf_test_mem(), n, config, seed); }
+static inline kad_net *kad_net_new(size_t n, const hf_kad_config *config, uint64_t seed) {
+    return kad_net_new_in(hf_test_mem(), n, config, seed);
+}
 
 static inline void kad_net_free(kad_net *net) {
     for (size_t i = 0; i < net->n; i++) hf_kad_free(net->nodes[i].kad);
@@ -123,7 +131,9 @@ static inline void kad_net_free(kad_net *net) {
     hf_release(hf_test_mem(), net, sizeof *net);
 }
 
-static inline const hf_peer_id *kad_id(const kad_net *net, size_t i) { return hf_swarm_self(net->nodes[i].swarm); }
+static inline const hf_peer_id *kad_id(const kad_net *net, size_t i) {
+    return hf_swarm_self(net->nodes[i].swarm);
+}
 
 static inline size_t kad_find_node(const kad_net *net, const hf_peer_id *id) {
     size_t i = 0;
@@ -135,7 +145,8 @@ static inline size_t kad_find_node(const kad_net *net, const hf_peer_id *id) {
 
 static inline void kad_touch(kad_net *net, size_t c) {
     if (net->channels[c]->queued) return;
-    CHECK(!hf_grow(net->world_mem, (void **)&net->pending, &net->cap_pending, sizeof *net->pending, net->n_pending + 1));
+    CHECK(
+        !hf_grow(net->world_mem, (void **)&net->pending, &net->cap_pending, sizeof *net->pending, net->n_pending + 1));
     net->pending[net->n_pending++] = c;
     net->channels[c]->queued = true;
 }
@@ -143,7 +154,8 @@ static inline void kad_touch(kad_net *net, size_t c) {
 static inline void kad_drain(kad_net *net, size_t i);
 
 static inline void kad_connect(kad_net *net, size_t from, size_t to, const hf_peer_id *expected) {
-    CHECK(!hf_grow(net->world_mem, (void **)&net->channels, &net->cap_channels, sizeof *net->channels, net->n_channels + 1));
+    CHECK(!hf_grow(net->world_mem, (void **)&net->channels, &net->cap_channels, sizeof *net->channels,
+                   net->n_channels + 1));
     kad_channel *c = hf_alloc(net->world_mem, sizeof *c);
     CHECK(c != NULL);
     size_t number = net->n_channels++;
@@ -153,8 +165,8 @@ static inline void kad_connect(kad_net *net, size_t from, size_t to, const hf_pe
     for (size_t e = 0; e < 2; e++) {
         const kad_node *other = &net->nodes[c->ends[!e]];
         hf_buf_init(&c->inbox[e], net->world_mem);
-        c->known[e] = !hf_swarm_conn_open(net->nodes[c->ends[e]].swarm, net->now_ms, number, e == 0, e == 0 ? expected : NULL,
-                                          HF_BYTES(other->address, sizeof other->address));
+        c->known[e] = !hf_swarm_conn_open(net->nodes[c->ends[e]].swarm, net->now_ms, number, e == 0,
+                                          e == 0 ? expected : NULL, HF_BYTES(other->address, sizeof other->address));
     }
     kad_drain(net, from);
     kad_drain(net, to);
@@ -163,7 +175,8 @@ static inline void kad_connect(kad_net *net, size_t from, size_t to, const hf_pe
 static inline void kad_lost(kad_net *net, size_t number, size_t end) {
     kad_channel *c = net->channels[number];
     size_t i = c->ends[end];
-    if (end == 0 && !c->up && c->expected.len && net->nodes[i].kad) hf_kad_dial_failed(net->nodes[i].kad, net->now_ms, &c->expected);
+    if (end == 0 && !c->up && c->expected.len && net->nodes[i].kad)
+        hf_kad_dial_failed(net->nodes[i].kad, net->now_ms, &c->expected);
     if (!c->known[end]) return;
     c->known[end] = false;
     hf_swarm_conn_lost(net->nodes[i].swarm, net->now_ms, number);
@@ -206,7 +219,9 @@ static inline void kad_deliver(kad_net *net, size_t number) {
 
 static inline void kad_on_swarm(kad_net *net, size_t i, const hf_swarm_out *o) {
     kad_node *node = &net->nodes[i];
-    kad_channel *c = o->kind == HF_SWARM_SEND || o->kind == HF_SWARM_CONN_CLOSE || o->kind == HF_SWARM_CONN_UP ? net->channels[o->conn] : NULL;
+    kad_channel *c = o->kind == HF_SWARM_SEND || o->kind == HF_SWARM_CONN_CLOSE || o->kind == HF_SWARM_CONN_UP
+                         ? net->channels[o->conn]
+                         : NULL;
     size_t end = c && c->ends[0] == i ? 0 : 1;
     if (o->kind == HF_SWARM_SEND) {
         hf_buf_add(&c->inbox[!end], o->bytes);
@@ -217,17 +232,22 @@ static inline void kad_on_swarm(kad_net *net, size_t i, const hf_swarm_out *o) {
     if (o->kind == HF_SWARM_CONN_CLOSE) {
         c->known[end] = false;
         kad_touch(net, (size_t)o->conn);
-        if (end == 0 && !c->up && c->expected.len && node->kad) hf_kad_dial_failed(node->kad, net->now_ms, &c->expected);
+        if (end == 0 && !c->up && c->expected.len && node->kad)
+            hf_kad_dial_failed(node->kad, net->now_ms, &c->expected);
     }
-    if (node->raw && net->raw_event) net->raw_event(net, i, o);
-    else if (node->kad) hf_kad_event(node->kad, net->now_ms, o);
+    if (node->raw && net->raw_event)
+        net->raw_event(net, i, o);
+    else if (node->kad)
+        hf_kad_event(node->kad, net->now_ms, o);
 }
 
 static inline void kad_dial(kad_net *net, size_t i, const hf_kad_out *o) {
     net->n_dials++;
     for (size_t k = 0; k < o->n_addresses; k++)
         for (size_t j = 0; j < net->n; j++) {
-            if (!hf_eq(o->addresses[k], HF_BYTES(net->nodes[j].address, sizeof net->nodes[j].address)) || net->nodes[j].dead) continue;
+            if (!hf_eq(o->addresses[k], HF_BYTES(net->nodes[j].address, sizeof net->nodes[j].address)) ||
+                net->nodes[j].dead)
+                continue;
             if (!net->nodes[j].hole) kad_connect(net, i, j, &o->peer);
             return;
         }
@@ -238,7 +258,9 @@ static inline void kad_dial(kad_net *net, size_t i, const hf_kad_out *o) {
 static inline void kad_on_out(kad_net *net, size_t i, const hf_kad_out *o) {
     kad_result *r = &net->nodes[i].result;
     switch (o->kind) {
-    case HF_KAD_DIAL: kad_dial(net, i, o); break;
+    case HF_KAD_DIAL:
+        kad_dial(net, i, o);
+        break;
     case HF_KAD_PEER:
     case HF_KAD_PROVIDER:
         if (r->n_found == KAD_FOUND_MAX) break;
@@ -254,7 +276,8 @@ static inline void kad_on_out(kad_net *net, size_t i, const hf_kad_out *o) {
         r->done = *o;
         r->n_done++;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -307,7 +330,9 @@ static inline void kad_run_until(kad_net *net, uint64_t ms, const kad_node *done
     if (!done || !done->result.n_done) net->now_ms = until;
 }
 
-static inline void kad_run(kad_net *net, uint64_t ms) { kad_run_until(net, ms, NULL); }
+static inline void kad_run(kad_net *net, uint64_t ms) {
+    kad_run_until(net, ms, NULL);
+}
 
 /* ---- operations, to their end ---- */
 
@@ -324,7 +349,8 @@ static inline uint64_t *kad_fresh(kad_net *net, size_t i) {
     return &op;
 }
 
-#define KAD_DO(net, i, call, ...) kad_await((net), (i), call((net)->nodes[i].kad, (net)->now_ms, __VA_ARGS__, kad_fresh((net), (i))))
+#define KAD_DO(net, i, call, ...)                                                                                      \
+    kad_await((net), (i), call((net)->nodes[i].kad, (net)->now_ms, __VA_ARGS__, kad_fresh((net), (i))))
 
 /* Everybody meets the first; then the network finds itself. */
 static inline kad_net *kad_net_up(size_t n, const hf_kad_config *config, uint64_t seed) {
@@ -350,7 +376,9 @@ static inline bool kad_is_closer(const kad_net *net, const uint8_t target[32], s
 static inline size_t kad_truth(const kad_net *net, const uint8_t target[32], size_t self, size_t k, size_t *ret) {
     size_t n = 0;
     for (size_t i = 0; i < net->n; i++) {
-        if (i == self || net->nodes[i].dead || net->nodes[i].hole || net->nodes[i].raw || !net->nodes[i].kad || !net->nodes[i].kad->server) continue;
+        if (i == self || net->nodes[i].dead || net->nodes[i].hole || net->nodes[i].raw || !net->nodes[i].kad ||
+            !net->nodes[i].kad->server)
+            continue;
         size_t at = n < k ? n : k;
         while (at > 0 && kad_is_closer(net, target, i, ret[at - 1])) at--;
         if (at == k) continue;

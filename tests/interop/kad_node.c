@@ -49,18 +49,24 @@ static bool start(void) {
     return kad != NULL;
 }
 
-static void event(const hf_swarm_out *o) { hf_kad_event(kad, shell_now(), o); }
+static void event(const hf_swarm_out *o) {
+    hf_kad_event(kad, shell_now(), o);
+}
 
 /* ---- what comes out ---- */
 
 /* One word. */
-static const char *name_of(hf_err err) { return err == HF_OK ? "OK" : err == HF_NOT_FOUND ? "NOT_FOUND" : err == HF_DENIED ? "DENIED" : hf_err_name(err); }
+static const char *name_of(hf_err err) {
+    return err == HF_OK ? "OK" : err == HF_NOT_FOUND ? "NOT_FOUND" : err == HF_DENIED ? "DENIED" : hf_err_name(err);
+}
 
 /* /ip4/127.0.0.1/tcp/PORT only. */
 static void dial(const hf_kad_out *o) {
     for (size_t i = 0; i < o->n_addresses; i++) {
         hf_multiaddr a;
-        if (hf_multiaddr_read(o->addresses[i], &a, NULL) || a.n < 2 || a.parts[0].code != HF_MA_IP4 || a.parts[1].code != HF_MA_TCP) continue;
+        if (hf_multiaddr_read(o->addresses[i], &a, NULL) || a.n < 2 || a.parts[0].code != HF_MA_IP4 ||
+            a.parts[1].code != HF_MA_TCP)
+            continue;
         if (a.n > 2 && a.parts[2].code != HF_MA_P2P) continue;
         const uint8_t *port = a.parts[1].value.ptr;
         if (shell_dial((uint16_t)(port[0] << 8 | port[1]), &o->peer)) return;
@@ -78,12 +84,19 @@ static void print_found(const hf_kad_out *o) {
 static void on_out(const hf_kad_out *o) {
     unsigned long long op = o->op;
     switch (o->kind) {
-    case HF_KAD_DIAL: return dial(o);
+    case HF_KAD_DIAL:
+        return dial(o);
     case HF_KAD_PEER:
-    case HF_KAD_PROVIDER: return print_found(o);
-    case HF_KAD_VALUE: printf("value %llu %.*s\n", op, (int)o->value.len, (const char *)o->value.ptr); return;
-    case HF_KAD_DONE: printf("done %llu %s %zu %zu %zu\n", op, name_of(o->err), o->n, o->n_asked, o->n_hops); return;
-    default: return;
+    case HF_KAD_PROVIDER:
+        return print_found(o);
+    case HF_KAD_VALUE:
+        printf("value %llu %.*s\n", op, (int)o->value.len, (const char *)o->value.ptr);
+        return;
+    case HF_KAD_DONE:
+        printf("done %llu %s %zu %zu %zu\n", op, name_of(o->err), o->n, o->n_asked, o->n_hops);
+        return;
+    default:
+        return;
     }
 }
 
@@ -116,8 +129,10 @@ static void listen_at(unsigned port) {
 }
 
 static bool started(hf_err err, uint64_t op) {
-    if (err) printf("refused %s\n", name_of(err));
-    else printf("op %llu\n", (unsigned long long)op);
+    if (err)
+        printf("refused %s\n", name_of(err));
+    else
+        printf("op %llu\n", (unsigned long long)op);
     return true;
 }
 
@@ -127,21 +142,31 @@ static bool command(const char *line) {
     unsigned n = 0;
     hf_peer_id id;
     if (sscanf(line, "listen %u", &n) == 1) return listen_at(n), true;
-    if (sscanf(line, "find_peer %1023s", a) == 1 && !hf_peer_id_parse(hf_str(a), &id)) return started(hf_kad_find_peer(kad, now, &id, &op), op);
+    if (sscanf(line, "find_peer %1023s", a) == 1 && !hf_peer_id_parse(hf_str(a), &id))
+        return started(hf_kad_find_peer(kad, now, &id, &op), op);
     if (sscanf(line, "closest %1023s", a) == 1) return started(hf_kad_closest_peers(kad, now, unhex(a), &op), op);
     if (sscanf(line, "unprovide %1023s", a) == 1) return hf_kad_unprovide(kad, unhex(a)), true;
-    if (sscanf(line, "providers %1023s %u", a, &n) == 2) return started(hf_kad_find_providers(kad, now, unhex(a), n, &op), op);
+    if (sscanf(line, "providers %1023s %u", a, &n) == 2)
+        return started(hf_kad_find_providers(kad, now, unhex(a), n, &op), op);
     if (sscanf(line, "provide %1023s", a) == 1) return started(hf_kad_provide(kad, now, unhex(a), &op), op);
-    if (sscanf(line, "put %1023s %32767s", a, b) == 2) return started(hf_kad_put_value(kad, now, hf_str(a), hf_str(b), &op), op);
+    if (sscanf(line, "put %1023s %32767s", a, b) == 2)
+        return started(hf_kad_put_value(kad, now, hf_str(a), hf_str(b), &op), op);
     if (sscanf(line, "get %1023s %u", a, &n) == 2) return started(hf_kad_get_value(kad, now, hf_str(a), n, &op), op);
     if (strcmp(line, "table") == 0) return printf("table %zu\n", hf_kad_table_size(kad)), true;
-    if (strcmp(line, "stored") == 0) return printf("stored %zu %zu\n", hf_kad_n_values(kad), hf_kad_n_providers(kad)), true;
+    if (strcmp(line, "stored") == 0)
+        return printf("stored %zu %zu\n", hf_kad_n_values(kad), hf_kad_n_providers(kad)), true;
     return false;
 }
 
-static uint64_t deadline(void) { return hf_kad_deadline(kad); }
-static void tick(void) { hf_kad_tick(kad, shell_now()); }
-static void stop(void) { hf_kad_free(kad); }
+static uint64_t deadline(void) {
+    return hf_kad_deadline(kad);
+}
+static void tick(void) {
+    hf_kad_tick(kad, shell_now());
+}
+static void stop(void) {
+    hf_kad_free(kad);
+}
 
 int main(int argc, char **argv) {
     if (argc != 5) return 2;
