@@ -142,9 +142,10 @@ static void mend_fanout(hf_gossip *g, uint64_t now_ms, hf_gossip_topic *topic) {
 
 /* ---- gossip ---- */
 
+/* Also who came into the mesh a moment ago: what we got before that was never sent to it. */
 static bool fits_gossip(hf_gossip *g, uint64_t now_ms, const hf_gossip_member *m) {
-    (void)now_ms;
-    return m->wants && !m->mesh && !m->fanout && hf_gossip_meshable(m->peer) && hf_gossip_has_room(g, m->peer) &&
+    bool fresh = now_ms - m->graft_ms < (uint64_t)g->config.heartbeat_ms * g->config.history_gossip;
+    return m->wants && (!m->mesh || fresh) && !m->fanout && hf_gossip_meshable(m->peer) && hf_gossip_has_room(g, m->peer) &&
            hf_gossip_score_of(g, m->peer) >= g->config.score.gossip_threshold;
 }
 

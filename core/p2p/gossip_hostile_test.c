@@ -5,8 +5,6 @@
 
 static const hf_gossip_config plain = {.seen_ms = 0};
 
-typedef struct forged { hf_buf rpc; uint8_t seed[32]; hf_gossip_id id; } forged;
-
 /* An RPC with one message by the author with this seed byte; `spoil` says which part is wrong. */
 enum { SOUND, NO_SIGNATURE, WRONG_SIGNATURE, NO_SEQNO, OTHER_KEY, NO_AUTHOR };
 static void add_message(hf_buf *rpc, uint8_t author, uint64_t number, int spoil, size_t len, hf_gossip_id *ret_id) {
@@ -546,8 +544,8 @@ HF_TEST(gossip_delivers_among_hostile_peers) {
 
 /* ---- no memory ---- */
 
-/* Two gossips and a hostile peer go through everything while the n-th allocation of a gossip fails, and all after it for a while; nothing leaks, nothing
- * breaks, and afterwards messages come through again. */
+/* Two gossips and a hostile peer go through everything while the n-th allocation of a gossip fails, and all after it for a while; nothing leaks,
+ * nothing breaks, and afterwards messages come through again. */
 static size_t n_left; /* allocations until they fail; SIZE_MAX: they do not */
 
 static void *failing_resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {

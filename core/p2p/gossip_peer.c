@@ -284,7 +284,7 @@ static hf_err take_rpcs(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, hf_
 /* What came is looked at where it lies, unless something waits for its rest. */
 static void take_bytes(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, hf_bytes bytes) {
     bool waits = peer->in.len > 0;
-    size_t at;
+    size_t at = 0;
     if (waits) hf_buf_add(&peer->in, bytes);
     hf_err err = peer->in.err;
     if (!err) err = take_rpcs(g, now_ms, peer, waits ? hf_buf_bytes(&peer->in) : bytes, &at);

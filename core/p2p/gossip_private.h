@@ -62,32 +62,29 @@ typedef struct hf_gossip_unwanted { uint64_t hash, beat; } hf_gossip_unwanted;
 
 struct hf_gossip_peer {
     hf_gossip_peer *next, *prev, *next_dirty;
-    hf_peer_id id;
     uint64_t number; /* never given again */
-    bool connected, outbound, dirty;
     const char *abuse;
-    bool abuse_due;
     hf_gossip_ip *ip;
-    uint8_t version;       /* of our stream; 0: none is open */
-    uint8_t heard_version; /* of the peer's */
-    bool out_ready;        /* negotiated */
-    uint64_t out_stream, in_stream; /* 0: none */
-    uint64_t opened_ms, reopen_ms; /* reopen_ms: 0: not planned */
-    uint32_t reopen_wait_ms;
-    hf_buf in; /* an unfinished RPC */
+    uint64_t out_stream, in_stream;    /* 0: none */
+    uint64_t opened_ms, reopen_ms;     /* reopen_ms: 0: not planned */
+    uint64_t forget_ms;                /* gone peers */
+    hf_buf in;                         /* an unfinished RPC */
     hf_gossip_send *first, *last;
     size_t queue_bytes, worth_bytes[4], sent; /* sent: of the first */
-    hf_buf must_subscriptions, must_control, may;
-    uint32_t n_ihave, n_asked, n_served, n_idontwant, n_subscriptions, n_px, n_dropped, n_slow; /* in this heartbeat; n_slow: heartbeats */
+    hf_buf must_subscriptions, must_control, may, record;
     hf_gossip_promise *promises;
     size_t n_promises;
     hf_gossip_unwanted *unwanted;
     hf_map members; /* topic number -> member */
     hf_gossip_member *first_member;
     double behaviour, app, score;
-    bool score_old;
-    uint64_t forget_ms; /* gone peers */
-    hf_buf record;
+    uint32_t reopen_wait_ms;
+    uint32_t n_ihave, n_asked, n_served, n_idontwant, n_subscriptions, n_px, n_dropped, n_slow; /* in this heartbeat; n_slow: heartbeats */
+    hf_peer_id id;
+    uint8_t version;                   /* of our stream; 0: none is open */
+    uint8_t heard_version;             /* of the peer's */
+    bool connected, outbound, dirty, abuse_due, score_old;
+    bool out_ready;                    /* negotiated */
 };
 
 /* A peer and a topic: it wants it, is in our mesh, must wait, or has a past in it. */
@@ -200,7 +197,8 @@ size_t hf_gossip_random_below(hf_gossip *g, size_t n);
 void hf_gossip_wake(hf_gossip *g, uint64_t now_ms); /* there is something to do at heartbeats */
 void hf_gossip_abuse(hf_gossip *g, hf_gossip_peer *peer, const char *reason);
 /* HF_NOMEM, or HF_LIMIT: nobody takes them. */
-HF_MUST_USE hf_err hf_gossip_tell(hf_gossip *g, hf_gossip_kind kind, const hf_peer_id *peer, hf_bytes topic, const hf_peer_id *other, hf_bytes record);
+HF_MUST_USE hf_err hf_gossip_tell(hf_gossip *g, hf_gossip_kind kind, const hf_peer_id *peer, hf_bytes topic, const hf_peer_id *other,
+                                  hf_bytes record);
 HF_MUST_USE hf_err hf_gossip_tell_message(hf_gossip *g, const hf_peer_id *source, hf_gossip_kept *kept, bool needs_verdict);
 
 /* ---- gossip_peer.c ---- */

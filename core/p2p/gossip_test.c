@@ -148,6 +148,20 @@ HF_TEST(gossip_late_joiner_learns_of_the_latest) {
     net_free(net);
 }
 
+/* Grafted at once, it would never be told of what the mesh had before; so who is new in a mesh gets gossip, too. */
+HF_TEST(gossip_tells_a_new_mesh_peer_what_went_before) {
+    gnet *net = woven(3, 1, &plain, 6);
+    net_publish(net, 0, 1, 100);
+    net_run(net);
+    size_t i = net_add(net, &plain);
+    net_subscribe(net, i);
+    net_connect(net, i, 2);
+    net_wait(net, 3000);
+    CHECK(hf_gossip_in_mesh(net->nodes[i].gossip, TOPIC, &net->nodes[2].id));
+    everyone_got(net, 1, 2);
+    net_free(net);
+}
+
 /* The channels between node 0 and its mesh: they stand still, or go on. */
 static void still_mesh(gnet *net, bool still, bool was_mesh[NODES_MAX]) {
     for (size_t l = 0; l < net->n_links; l++)

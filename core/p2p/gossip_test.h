@@ -80,7 +80,7 @@ static inline bool drain_node(gnet *net, size_t i) {
     do
         while (hf_swarm_next(n->swarm, &o)) {
             any = true;
-            glink *l = o.conn ? &net->links[o.conn - 1] : NULL;
+            glink *l = &net->links[o.conn ? o.conn - 1 : 0];
             if (o.kind == HF_SWARM_SEND) hf_buf_add(&l->inbox[l->node[0] == i ? 1 : 0], o.bytes);
             else if (o.kind == HF_SWARM_CONN_CLOSE && l->open) {
                 size_t other = l->node[0] == i ? l->node[1] : l->node[0];
