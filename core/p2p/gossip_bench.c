@@ -65,7 +65,10 @@ static bool drain(end *e, end *other) {
 }
 
 static void run(void) {
-    while (drain(&ends[0], &ends[1]) | drain(&ends[1], &ends[0])) {}
+    for (bool any = true; any;) {
+        any = drain(&ends[0], &ends[1]);
+        any |= drain(&ends[1], &ends[0]);
+    }
 }
 
 static void beat(uint64_t ms) {
