@@ -43,8 +43,8 @@ extern const hf_gossip_topic_score hf_gossip_topic_score_default;
 typedef struct hf_gossip_score_params {
     double topic_cap;                                /* [10] all topics together count at most this much */
     double app_weight;                               /* [10] P5, times hf_gossip_app_score */
-    double ip_weight;                                /* [-5] P6; negative: none when IPs are not to count say 0 threshold = UINT32_MAX */
-    uint32_t ip_threshold;                           /* [10] peers of one address (IPv6: one /64) before it counts */
+    double ip_weight;                                /* [-5] P6 */
+    uint32_t ip_threshold;                           /* [10] peers of one address (IPv6: one /64) before it counts; UINT32_MAX: never */
     double behaviour_weight, behaviour_decay;        /* [-10, 0.8 a second] P7 */
     double decay_to_zero;                            /* [0.01] */
     uint32_t retain_ms;                              /* [3,600,000] a bad score is kept after the peer has gone */
@@ -103,7 +103,8 @@ HF_MUST_USE hf_err hf_gossip_subscribe(hf_gossip *gossip, uint64_t now_ms, hf_by
 void hf_gossip_unsubscribe(hf_gossip *gossip, uint64_t now_ms, hf_bytes topic);
 
 typedef struct hf_gossip_id { uint8_t bytes[HF_GOSSIP_ID_MAX], len; } hf_gossip_id;
-/* Signs and sends; needs no subscription. *ret_id (may be NULL) and *ret_n_peers (may be NULL): how many it is on its way to. HF_LIMIT: data too long. HF_NOMEM. */
+/* Signs and sends; needs no subscription. *ret_id and *ret_n_peers (how many it is on its way to) may be NULL. HF_LIMIT: data too long, a bad name,
+ * too many topics. HF_NOMEM. */
 HF_MUST_USE hf_err hf_gossip_publish(hf_gossip *gossip, uint64_t now_ms, hf_bytes topic, hf_bytes data, hf_gossip_id *ret_id, size_t *ret_n_peers);
 
 typedef enum hf_gossip_verdict {

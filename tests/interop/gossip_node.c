@@ -8,7 +8,8 @@
  *      mute TOPIC, unmute TOPIC             our verdict: messages are ignored, so they go no further
  *      score PEER_ID
  *      stats
- * and prints "message TOPIC FROM TEXT" (long TEXTs as LENGTH:TEXT), "subscribed PEER_ID TOPIC", "unsubscribed …", "px PEER_ID ADDRESSES", "abuse PEER_ID WHY".
+ * and prints "message TOPIC FROM TEXT" (long TEXTs as LENGTH:TEXT), "subscribed PEER_ID TOPIC", "unsubscribed …", "px PEER_ID ADDRESSES",
+ * "abuse PEER_ID WHY".
  */
 #include "../../core/p2p/gossip.h"
 #include "shell.h"
@@ -149,7 +150,7 @@ static void take_option(const char *option) {
 }
 
 int main(int argc, char **argv) {
-    seed[0] = argc > 1 ? (uint8_t)atoi(argv[1]) : 1;
+    seed[0] = argc > 1 ? (uint8_t)strtoul(argv[1], NULL, 10) : 1;
     for (int i = 2; i < argc; i++) take_option(argv[i]);
     hf_swarm_config swarm = {.ed25519_seed = seed, .agent = HF_TEXT("holdfast/gossip-node")};
     return shell_run(&swarm, &(shell_program){start, event, command, drain, deadline, tick, stop});
