@@ -23,6 +23,7 @@ typedef struct mesh_stream {
     bool inbound, open, fin, gone, reset, relayed, wrong, denied;
     size_t got, to_write, written;
     bool finish;
+    uint8_t head[64]; /* the first bytes that came */
 } mesh_stream;
 
 typedef struct mesh_node {
@@ -181,6 +182,7 @@ static inline void mesh_app(mesh *m, mesh_node *n, const hf_swarm_out *o) {
     switch (o->kind) {
     case HF_SWARM_STREAM_OPEN: s->open = true; break;
     case HF_SWARM_STREAM_DATA:
+        for (size_t i = 0; i < o->bytes.len && s->got + i < sizeof s->head; i++) s->head[s->got + i] = o->bytes.ptr[i];
         for (size_t i = 0; i < o->bytes.len; i++) s->wrong |= o->bytes.ptr[i] != mesh_pattern(s->got + i);
         s->got += o->bytes.len;
         break;

@@ -1,0 +1,25 @@
+/* Fuzz: a message; what reads is written and reads the same. */
+#include "dcutr_message.h"
+
+#include <stdlib.h>
+
+static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
+    (void)ctx, (void)old_len;
+    if (new_len) return realloc(ptr, new_len);
+    free(ptr);
+    return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
+    hf_mem mem = {resize, NULL};
+    hf_dcutr_message m, again;
+    hf_buf out;
+    if (hf_dcutr_message_read(HF_BYTES(data, len), &m)) return 0;
+    hf_buf_init(&out, &mem);
+    hf_dcutr_message_add(&out, &m);
+    HF_ASSERT(!out.err && !hf_dcutr_message_read(hf_buf_bytes(&out), &again));
+    HF_ASSERT(again.type == m.type && again.n_addrs == m.n_addrs);
+    for (size_t i = 0; i < m.n_addrs; i++) HF_ASSERT(hf_eq(m.addrs[i], again.addrs[i]));
+    hf_buf_deinit(&out);
+    return 0;
+}
