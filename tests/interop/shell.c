@@ -27,6 +27,7 @@ static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
 hf_mem shell_mem = {resize, NULL};
 hf_swarm *shell_swarm;
 static const shell_program *program;
+static uint16_t own_port;
 static struct conn {
     int fd;
     bool open, closing, busy;
@@ -70,6 +71,7 @@ static void on_send(const hf_swarm_out *o) {
 }
 
 static void on_out(const hf_swarm_out *o) {
+    if (program->first && program->first(o)) return;
     switch (o->kind) {
     case HF_SWARM_SEND: return on_send(o);
     case HF_SWARM_CONN_CLOSE:
@@ -94,7 +96,9 @@ static void drain(void) {
 
 /* ---- sockets ---- */
 
-static void start_conn(int fd, bool dialer, const hf_peer_id *expected, const struct sockaddr_in *from) {
+uint16_t shell_port(void) { return own_port; }
+
+static uint64_t start_conn(int fd, bool dialer, const hf_peer_id *expected, const struct sockaddr_in *from) {
     uint64_t n = 0;
     while (n < CONNS && conns[n].open) n++;
     uint8_t remote[8] = {4, 0, 0, 0, 0, 6};
@@ -103,25 +107,28 @@ static void start_conn(int fd, bool dialer, const hf_peer_id *expected, const st
     hf_bytes address = HF_BYTES(remote, sizeof remote);
     if (n == CONNS || hf_swarm_conn_open(shell_swarm, shell_now(), n, dialer, expected, address)) {
         close(fd);
-        return;
+        return UINT64_MAX;
     }
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     conns[n] = (struct conn){.fd = fd, .open = true};
     hf_buf_init(&conns[n].out, &shell_mem);
+    return n;
+}
+
+uint64_t shell_dial_as(uint16_t port, const hf_peer_id *expected, bool dialer) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (!connect(fd, (struct sockaddr *)&to, sizeof to)) return start_conn(fd, dialer, expected, &to);
+    close(fd);
+    return UINT64_MAX;
 }
 
 bool shell_dial(uint16_t port, const hf_peer_id *expected) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to)) {
-        printf("cannot dial %u\n", port);
-        close(fd);
-        return false;
-    }
-    start_conn(fd, true, expected, &to);
-    return true;
+    bool there = shell_dial_as(port, expected, true) != UINT64_MAX;
+    if (!there) printf("cannot dial %u\n", port);
+    return there;
 }
 
 static void end_conn(size_t n, bool lost) {
@@ -199,7 +206,8 @@ static int listen_somewhere(void) {
     if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 64) || getsockname(fd, (struct sockaddr *)&at, &len))
         abort();
     char port[32];
-    snprintf(port, sizeof port, "listening %u", ntohs(at.sin_port));
+    own_port = ntohs(at.sin_port);
+    snprintf(port, sizeof port, "listening %u", own_port);
     shell_print_peer(port, hf_swarm_self(shell_swarm), NULL);
     return fd;
 }

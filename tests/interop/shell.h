@@ -19,7 +19,8 @@
 
 typedef struct shell_program {
     bool (*start)(void);                            /* the swarm is there: make protocols known; false: give up */
-    void (*event)(const hf_swarm_out *out);         /* everything that the swarm says, but SEND */
+    bool (*first)(const hf_swarm_out *out);         /* everything that the swarm says; true: it is dealt with */
+    void (*event)(const hf_swarm_out *out);         /* the rest, but SEND */
     bool (*command)(const char *line);              /* not one of the shell's own; false: not mine either */
     bool (*drain)(void);                            /* after the swarm's outputs; true: there may be more of those now */
     uint64_t (*deadline)(void);
@@ -37,4 +38,7 @@ uint64_t shell_now(void);                           /* ms */
 void shell_random(void *ctx, uint8_t *out, size_t len);
 void shell_print_peer(const char *what, const hf_peer_id *peer, const char *more);
 bool shell_dial(uint16_t port, const hf_peer_id *expected); /* false: nobody listens there */
+/* As dialer or as listener of what runs on the channel. The connection's number; UINT64_MAX: nobody answers. */
+uint64_t shell_dial_as(uint16_t port, const hf_peer_id *expected, bool dialer);
+uint16_t shell_port(void);                          /* that it listens on, once it does */
 #endif
