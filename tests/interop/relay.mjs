@@ -81,9 +81,9 @@ class Node {
 }
 
 // ---- their side ----
-async function newJs ({ listen = [], services = {}, announce = [], dialTimeout } = {}) {
+async function newJs ({ listen = [], services = {} } = {}) {
   const js = await createLibp2p({
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0', ...listen], appendAnnounce: announce },
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0', ...listen] },
     transports: [tcp(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
@@ -199,12 +199,11 @@ const tests = {
     const listener = await newListener(relay.address)
     const dialer = await newJs()
     const started = Date.now()
-    const connection = await dialer.dial(through(relay.address, listener.peerId))
+    await dialer.dial(through(relay.address, listener.peerId))
     await sleep(1500)
     equal((await relay.stats()).circuits, 1, 'half way')
     await until('it is cut off', async () => (await relay.stats()).circuits === 0)
     isTrue(Date.now() - started > 2900, 'not before its time')
-    await until('js has seen it', () => connection.status !== 'open')
   },
   async 'we tell js that a peer has no reservation' () {
     const relay = await Node.start('serve')
@@ -243,7 +242,7 @@ const tests = {
     isTrue(connection.limits != null, 'limited')
     await node.line(new RegExp(`^path ${js.peerId} limited`))
     node.say(`open ${js.peerId} /test/echo/1 10`)
-    await node.line(/^error not allowed|^error .*/)
+    await node.line(/^error .*/)
     await echo(await connection.newStream('/test/signal/1', { runOnLimitedConnection: true }), pattern(10000))
     await node.echo(js.peerId, 10000, '/test/signal/1')
     const forced = await connection.newStream('/test/echo/1', { runOnLimitedConnection: true }).catch((err) => err)
