@@ -34,6 +34,7 @@ static void put_off(hf_relay *r, uint64_t now_ms, hf_relay_hold *h) {
 
 static void ask(hf_relay *r, uint64_t now_ms, hf_relay_hold *h) {
     hf_relay_message m = {.type = HF_RELAY_RESERVE};
+    hf_relay_stream *s = NULL;
     uint64_t conn;
     put_off(r, now_ms, h); /* unless it is answered */
     h->dialling = hf_swarm_direct(r->swarm, &h->at, &conn) != HF_OK;
@@ -41,9 +42,10 @@ static void ask(hf_relay *r, uint64_t now_ms, hf_relay_hold *h) {
         h->dial_due = true;
         return;
     }
-    if (hf_relay_stream_open(r, now_ms, conn, &h->at, false, &m, &h->stream)) return;
-    h->stream->role = HF_RELAY_RESERVING;
-    hf_relay_set_deadline(r, h->stream, now_ms + HF_RELAY_MESSAGE_MS);
+    if (hf_relay_stream_open(r, now_ms, conn, &h->at, false, &m, &s) || !s) return;
+    h->stream = s;
+    s->role = HF_RELAY_RESERVING;
+    hf_relay_set_deadline(r, s, now_ms + HF_RELAY_MESSAGE_MS);
 }
 
 hf_err hf_relay_reserve(hf_relay *r, uint64_t now_ms, const hf_peer_id *at) {
