@@ -1,4 +1,5 @@
-/* fetch: see fetch.h. A walk over the store says what is missing next; that and what comes behind it is asked for. */
+/* fetch: see fetch.h. A walk over the store says what is missing; that is asked for and left out, and put back in front of the walk when it
+ * has come. */
 #include "fetch.h"
 
 #include "walk.h"
@@ -15,14 +16,13 @@ enum {
     NOBODY = HF_FETCH_PEERS_MAX,
 };
 
-/* A block ahead of the walk. */
-typedef struct ahead {
+/* A block that the walk has left out: asked for, or nobody could be asked so far. */
+typedef struct missing {
     uint8_t cid[HF_CID_BYTES_MAX];
     uint8_t cid_len;
-    bool here;                   /* in the store; the walk has not come by */
     uint32_t asked, refused;     /* peers, by bit */
     uint64_t asked_ms;
-} ahead;
+} missing;
 
 typedef struct peer {
     hf_peer_id id;
@@ -35,13 +35,13 @@ struct hf_fetch {
     hf_bitswap *bitswap;
     hf_fetch_config config;
     hf_walk *walk;
-    hf_map aheads;
+    hf_map missing;
     peer peers[HF_FETCH_PEERS_MAX];
     size_t n_peers, n_asked;
     hf_fetch_count count;
-    hf_walk_out at;              /* where the walk stands */
     const char *failed;
-    bool done, stuck, told;
+    const missing *stuck;
+    bool again, done, told;      /* again: some that are missing may be asked of others */
     uint64_t due_ms;
 };
 
@@ -50,7 +50,7 @@ hf_fetch *hf_fetch_new(hf_mem *mem, hf_bitswap *bitswap, hf_bytes root, const hf
     if (!f) return NULL;
     *f = (hf_fetch){.mem = mem, .bitswap = bitswap, .config = *config, .due_ms = UINT64_MAX};
     if (!f->config.window_bytes) f->config.window_bytes = WINDOW_BYTES;
-    hf_map_init(&f->aheads, mem, 0);
+    hf_map_init(&f->missing, mem, 0);
     f->walk = hf_walk_new(mem, root, config->scope, config->source);
     if (!f->walk) {
         hf_release(mem, f, sizeof *f);
@@ -60,17 +60,17 @@ hf_fetch *hf_fetch_new(hf_mem *mem, hf_bitswap *bitswap, hf_bytes root, const hf
     return f;
 }
 
-static hf_bytes cid_of(const ahead *a) { return HF_BYTES(a->cid, a->cid_len); }
+static hf_bytes cid_of(const missing *m) { return HF_BYTES(m->cid, m->cid_len); }
 
 void hf_fetch_free(hf_fetch *f, uint64_t now_ms) {
     if (!f) return;
     size_t at = 0;
-    for (hf_map_slot *slot; (slot = hf_map_next(&f->aheads, &at));) {
-        ahead *a = slot->value;
-        if (a->asked) hf_bitswap_cancel(f->bitswap, now_ms, cid_of(a));
-        hf_release(f->mem, a, sizeof *a);
+    for (hf_map_slot *slot; (slot = hf_map_next(&f->missing, &at));) {
+        missing *m = slot->value;
+        if (m->asked) hf_bitswap_cancel(f->bitswap, now_ms, cid_of(m));
+        hf_release(f->mem, m, sizeof *m);
     }
-    hf_map_deinit(&f->aheads);
+    hf_map_deinit(&f->missing);
     hf_walk_free(f->walk);
     hf_release(f->mem, f, sizeof *f);
 }
@@ -94,8 +94,9 @@ hf_err hf_fetch_peer(hf_fetch *f, uint64_t now_ms, const hf_peer_id *id) {
     if (i == HF_FETCH_PEERS_MAX) return HF_LIMIT;
     if (i == f->n_peers) f->n_peers++;
     f->peers[i] = (peer){.id = *id, .n_asked = f->peers[i].n_asked, .window = WINDOW_MIN};
-    for (hf_map_slot *slot; (slot = hf_map_next(&f->aheads, &at));) ((ahead *)slot->value)->refused &= ~(1u << i);
-    f->stuck = f->told = false;
+    for (hf_map_slot *slot; (slot = hf_map_next(&f->missing, &at));) ((missing *)slot->value)->refused &= ~(1u << i);
+    f->told = false;
+    f->again = true;
     f->due_ms = now_ms;
     return HF_OK;
 }
@@ -126,143 +127,136 @@ static bool may_ask(hf_fetch *f, uint64_t now_ms, peer *p) {
 }
 
 /* The peer with the least to do that may have it. */
-static size_t choose(hf_fetch *f, uint64_t now_ms, const ahead *a) {
+static size_t choose(hf_fetch *f, uint64_t now_ms, const missing *m) {
     size_t best = NOBODY;
     for (size_t i = 0; i < f->n_peers; i++) {
-        if ((a->refused | a->asked) >> i & 1 || !may_ask(f, now_ms, &f->peers[i])) continue;
+        if ((m->refused | m->asked) >> i & 1 || !may_ask(f, now_ms, &f->peers[i])) continue;
         if (best == NOBODY || f->peers[i].n_asked < f->peers[best].n_asked) best = i;
     }
     return best;
 }
 
 /* False: nobody can be asked now. */
-static bool ask(hf_fetch *f, uint64_t now_ms, ahead *a) {
-    size_t i = choose(f, now_ms, a);
+static bool ask(hf_fetch *f, uint64_t now_ms, missing *m) {
+    size_t i = choose(f, now_ms, m);
     if (i == NOBODY) return false;
-    hf_err err = hf_bitswap_want(f->bitswap, now_ms, &f->peers[i].id, cid_of(a), HF_FETCH_CONTEXT);
+    hf_err err = hf_bitswap_want(f->bitswap, now_ms, &f->peers[i].id, cid_of(m), HF_FETCH_CONTEXT);
     if (err) {
         if (err == HF_NOMEM) f->failed = "no memory";
         return false;
     }
-    f->n_asked += !a->asked;
+    f->n_asked += !m->asked;
     f->peers[i].n_asked++;
-    a->asked |= 1u << i;
-    a->asked_ms = now_ms;
+    m->asked |= 1u << i;
+    m->asked_ms = now_ms;
     return true;
 }
 
-static void not_asked(hf_fetch *f, ahead *a) {
+static void not_asked(hf_fetch *f, missing *m) {
     for (size_t i = 0; i < f->n_peers; i++)
-        if (a->asked >> i & 1) f->peers[i].n_asked--;
-    f->n_asked -= a->asked != 0;
-    a->asked = 0;
+        if (m->asked >> i & 1) f->peers[i].n_asked--;
+    f->n_asked -= m->asked != 0;
+    m->asked = 0;
 }
 
 /* ---- the walk ---- */
 
-static void forget(hf_fetch *f, hf_bytes cid) {
-    ahead *a = hf_map_remove(&f->aheads, cid);
-    if (!a) return;
-    not_asked(f, a);
-    hf_release(f->mem, a, sizeof *a);
-}
-
-/* True: it stands before a block that is not here, or at the end. */
-static bool go_on(hf_fetch *f) {
-    if (f->done || f->failed) return true;
-    for (int i = 0; i < STEPS_MAX; i++) {
-        switch (hf_walk_next(f->walk, &f->at)) {
-        case HF_WALK_BLOCK: forget(f, f->at.cid); break;
-        case HF_WALK_NEED: return true;
-        case HF_WALK_FAILED: f->failed = f->at.reason; return true;
-        default: f->done = true; return true;
-        }
-    }
+/* The walk needs it: true, it was asked for and can be left out. */
+static bool leave_out(hf_fetch *f, uint64_t now_ms, hf_bytes cid) {
+    if (hf_map_get(&f->missing, cid)) return true; /* it stands in the DAG twice */
+    if (f->missing.n >= HF_FETCH_BLOCKS_MAX) return false;
+    missing *m = hf_alloc(f->mem, sizeof *m);
+    if (m) {
+        m->cid_len = (uint8_t)cid.len;
+        memcpy(m->cid, cid.ptr, cid.len);
+        if (!hf_map_put(&f->missing, cid_of(m), m)) {
+            if (ask(f, now_ms, m)) return true;
+            hf_map_remove(&f->missing, cid_of(m));
+        } else f->failed = "no memory";
+    } else f->failed = "no memory";
+    hf_release(f->mem, m, sizeof *m);
     return false;
 }
 
-static bool is_here(const hf_fetch *f, hf_bytes cid) {
-    hf_bytes block;
-    if (f->config.has) return f->config.has(f->config.source.ctx, cid);
-    return !hf_block_find(&f->config.source, cid, &block);
-}
-
-static ahead *ahead_of(hf_fetch *f, hf_bytes cid, bool needed) {
-    ahead *a = hf_map_get(&f->aheads, cid);
-    if (a) return a;
-    a = hf_alloc(f->mem, sizeof *a);
-    if (a) {
-        a->cid_len = (uint8_t)cid.len;
-        memcpy(a->cid, cid.ptr, cid.len);
-        a->here = !needed && is_here(f, cid);
+/* Goes through what is here and asks for what is not, as far as peers have room. */
+static void go_on(hf_fetch *f, uint64_t now_ms) {
+    hf_walk_out at;
+    for (int i = 0; i < STEPS_MAX && !f->failed; i++) {
+        switch (hf_walk_next(f->walk, &at)) {
+        case HF_WALK_BLOCK: break;
+        case HF_WALK_NEED:
+            if (!leave_out(f, now_ms, at.cid)) return;
+            hf_walk_skip(f->walk);
+            break;
+        case HF_WALK_FAILED: f->failed = at.reason; return;
+        default: f->done = !f->missing.n; return;
+        }
     }
-    if (a && !hf_map_put(&f->aheads, cid_of(a), a)) return a;
-    hf_release(f->mem, a, a ? sizeof *a : 0);
-    f->failed = "no memory";
-    return NULL;
+    f->due_ms = now_ms; /* more to do */
 }
 
-static bool all_refused(const hf_fetch *f, const ahead *a) {
+static bool all_refused(const hf_fetch *f, const missing *m) {
     for (size_t i = 0; i < f->n_peers; i++)
-        if (!f->peers[i].gone && !(a->refused >> i & 1)) return false;
+        if (!f->peers[i].gone && !(m->refused >> i & 1)) return false;
     return true;
 }
 
-/* Asks for what the walk needs, and for what it will need soon. */
-static void fill(hf_fetch *f, uint64_t now_ms) {
-    hf_bytes next[HF_FETCH_BLOCKS_MAX];
-    size_t n = 1 + hf_walk_ahead(f->walk, next + 1, HF_FETCH_BLOCKS_MAX - 1);
-    bool asked = false, busy = false;
-    next[0] = f->at.cid;
-    for (size_t i = 0; i < n && !f->failed && !busy; i++) {
-        ahead *a = ahead_of(f, next[i], i == 0);
-        if (a && i == 0 && a->here) f->failed = "the store does not give back what it took";
-        if (!a || a->here) continue;
-        bool slow = a->asked && a->asked_ms + SLOW_MS <= now_ms;
-        if (a->asked && !slow) continue;
-        if (i == 0 && !a->asked && all_refused(f, a)) f->stuck = true;
-        if (ask(f, now_ms, a)) asked = true;
-        else busy = !a->refused && !a->asked; /* nobody has room */
+/* What was refused is asked of others, and what is slow of one more. */
+static void ask_again(hf_fetch *f, uint64_t now_ms) {
+    size_t at = 0;
+    f->again = false;
+    for (hf_map_slot *slot; (slot = hf_map_next(&f->missing, &at)) && !f->failed;) {
+        missing *m = slot->value;
+        bool slow = m->asked && m->asked_ms + SLOW_MS <= now_ms;
+        if (m->asked && !slow) continue;
+        if (!ask(f, now_ms, m) && !m->asked && all_refused(f, m)) f->stuck = m;
+        f->again = f->again || !m->asked;
     }
-    if (asked) hf_bitswap_flush(f->bitswap, now_ms);
-    if (f->n_asked && f->due_ms > now_ms + SLOW_MS) f->due_ms = now_ms + SLOW_MS;
+}
+
+static bool all_gone(const hf_fetch *f) {
+    size_t i = 0;
+    while (i < f->n_peers && f->peers[i].gone) i++;
+    return f->n_peers && i == f->n_peers;
 }
 
 void hf_fetch_bitswap(hf_fetch *f, uint64_t now_ms, const hf_bitswap_out *out) {
     if (out->kind != HF_BITSWAP_BLOCK && out->kind != HF_BITSWAP_FAILED) return;
-    ahead *a = hf_map_get(&f->aheads, out->cid);
+    missing *m = hf_map_get(&f->missing, out->cid);
     (void)now_ms;
-    if (!a || !a->asked) return;
-    uint32_t asked = a->asked;
-    not_asked(f, a);
+    if (!m || !m->asked) return;
+    uint32_t asked = m->asked;
+    not_asked(f, m);
     if (out->kind == HF_BITSWAP_FAILED) {
-        a->refused |= asked;
+        m->refused |= asked;
+        f->again = true;
         return;
     }
-    if (f->config.sink.put(f->config.sink.ctx, out->cid, out->block)) {
-        f->failed = "the store does not take it";
-        return;
-    }
-    a->here = true;
+    hf_err err = f->config.sink.put(f->config.sink.ctx, out->cid, out->block);
+    if (err) f->failed = "the store does not take it";
+    else if (hf_walk_push(f->walk, out->cid)) f->failed = "no memory, or a DAG that is too wide";
     f->count.n_blocks++;
     f->count.n_bytes += out->block.len;
+    hf_map_remove(&f->missing, cid_of(m));
+    hf_release(f->mem, m, sizeof *m);
 }
 
 hf_fetch_kind hf_fetch_next(hf_fetch *f, uint64_t now_ms, hf_fetch_out *ret) {
     *ret = (hf_fetch_out){.kind = HF_FETCH_NONE};
     if (f->told) return HF_FETCH_NONE;
-    if (!go_on(f)) f->due_ms = now_ms;
-    else if (!f->done && !f->failed) fill(f, now_ms);
-    if (f->failed) *ret = (hf_fetch_out){HF_FETCH_FAILED, f->at.cid, f->failed};
+    f->stuck = NULL;
+    bool look = f->again || (f->n_asked && f->due_ms <= now_ms);
+    f->due_ms = UINT64_MAX;
+    if (look) ask_again(f, now_ms);
+    if (!f->failed) go_on(f, now_ms);
+    hf_bitswap_flush(f->bitswap, now_ms);
+    if (f->n_asked && f->due_ms > now_ms + SLOW_MS) f->due_ms = now_ms + SLOW_MS;
+    if (f->failed) *ret = (hf_fetch_out){HF_FETCH_FAILED, {NULL, 0}, f->failed};
     else if (f->done) ret->kind = HF_FETCH_DONE;
-    else if (f->stuck) *ret = (hf_fetch_out){HF_FETCH_STUCK, f->at.cid, "no peer has it"};
+    else if (f->stuck && !f->n_asked) *ret = (hf_fetch_out){HF_FETCH_STUCK, cid_of(f->stuck), "no peer has it"};
+    else if (!f->n_asked && all_gone(f)) *ret = (hf_fetch_out){HF_FETCH_STUCK, {NULL, 0}, "all peers have gone"};
     f->told = ret->kind != HF_FETCH_NONE;
     return ret->kind;
 }
 
 uint64_t hf_fetch_deadline(const hf_fetch *f) { return f->told ? UINT64_MAX : f->due_ms; }
-
-/* What is due is done by hf_fetch_next. */
-void hf_fetch_tick(hf_fetch *f, uint64_t now_ms) {
-    if (f->due_ms <= now_ms) f->due_ms = UINT64_MAX;
-}

@@ -1,8 +1,8 @@
 /* fetch: a whole DAG from other peers, by bitswap, into a store. Many blocks are asked for at once, each of one peer; a peer that does not
  * have one, goes away or takes too long is replaced by another. A fetch that was broken off goes on where the store ends.
  *
- *     new -> peer* -> (bitswap | tick)* -> free; after each, and after bitswap got swarm events, drain hf_fetch_next until NONE.
- * Order:  depth first, so a file comes about in its order.
+ *     new -> peer* -> bitswap* -> free; after each, after bitswap got swarm events and at the deadline call hf_fetch_next.
+ * Order:  depth first as far as what is here tells, so a file comes about in its order.
  * Limits: per peer a window of blocks: 8 at first, doubled while the peer answers, up to window_bytes by the size of the blocks so far. A
  *         peer that sends blocks twice when asked for more (js does) is asked in whole rounds instead.
  * Memory: what is asked for, the DAG still to be visited (hf_walk's limits). Blocks go to the sink as they come.
@@ -37,13 +37,12 @@ void hf_fetch_bitswap(hf_fetch *f, uint64_t now_ms, const hf_bitswap_out *out);
 typedef enum hf_fetch_kind {
     HF_FETCH_NONE = 0,
     HF_FETCH_DONE,    /* all of it is in the store */
-    HF_FETCH_STUCK,   /* cid: no peer that was told has it. Once; a further peer makes it go on */
-    HF_FETCH_FAILED,  /* reason; cid when it is about a block */
+    HF_FETCH_STUCK,   /* reason; cid: no peer that was told has it (empty: all have gone). Once; a further peer makes it go on */
+    HF_FETCH_FAILED,  /* reason */
 } hf_fetch_kind;
 typedef struct hf_fetch_out { hf_fetch_kind kind; hf_bytes cid; const char *reason; } hf_fetch_out;
 hf_fetch_kind hf_fetch_next(hf_fetch *f, uint64_t now_ms, hf_fetch_out *ret);
-uint64_t hf_fetch_deadline(const hf_fetch *f);
-void hf_fetch_tick(hf_fetch *f, uint64_t now_ms);
+uint64_t hf_fetch_deadline(const hf_fetch *f); /* hf_fetch_next is to be called then at the latest */
 
 typedef struct hf_fetch_count { uint64_t n_blocks, n_bytes, n_asked; } hf_fetch_count; /* that came; asked for now */
 hf_fetch_count hf_fetch_counted(const hf_fetch *f);

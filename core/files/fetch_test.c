@@ -71,7 +71,6 @@ static void give(scene *s, size_t peer, size_t part, size_t of) {
 
 static void run(scene *s, uint64_t ms) {
     for (uint64_t t = 0; t < ms && s->out.kind != HF_FETCH_DONE; t += 5) {
-        hf_fetch_tick(s->fetch, hf_net_now(s->net));
         look(s);
         hf_net_drain(s->net, 0);
         hf_net_run(s->net, 5);

@@ -93,6 +93,12 @@ hf_walk_kind hf_walk_next(hf_walk *w, hf_walk_out *ret) {
 
 void hf_walk_skip(hf_walk *w) { hf_cids_pop(&w->pending); }
 
+hf_err hf_walk_push(hf_walk *w, hf_bytes cid) {
+    if (w->pending.len + cid.len >= HF_WALK_PENDING_MAX) return HF_LIMIT;
+    hf_cids_push(&w->pending, cid);
+    return w->pending.err;
+}
+
 size_t hf_walk_ahead(const hf_walk *w, hf_bytes *ret, size_t n) {
     size_t end = w->pending.len, found = 0;
     hf_bytes cid;

@@ -27,6 +27,8 @@ void hf_walk_free(hf_walk *walk); /* NULL allowed */
 hf_walk_kind hf_walk_next(hf_walk *walk, hf_walk_out *ret);
 /* Leaves out the block of the last NEED, and what is below it. */
 void hf_walk_skip(hf_walk *walk);
+/* Puts a CID in front of all that is still to be visited, such as one that was skipped and has come. HF_LIMIT, HF_NOMEM. */
+HF_MUST_USE hf_err hf_walk_push(hf_walk *walk, hf_bytes cid);
 /* CIDs that will be visited soon, in order, without the one that is needed; some may be here already. Views until the next call.
  * Returns how many, at most n. */
 size_t hf_walk_ahead(const hf_walk *walk, hf_bytes *ret_cids, size_t n);

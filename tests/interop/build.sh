@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Builds tests/interop/NAME.c as build/interop/NAME, sanitized, on the shared shell and the core.
+# Builds tests/interop/NAME.c as build/interop/NAME, sanitized, on the shared shell and the core. With --fast, as build/interop/NAME-fast, as
+# the node is built: for measuring.
 set -eu
 cd "$(dirname "$0")/../.."
-make --no-print-directory -s build/checked/core.a
+kind=checked name=$1 flags="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+[ "${2:-}" != --fast ] || kind=native name=$1-fast flags="-O2 -flto=thin -fuse-ld=lld"
+make --no-print-directory -s "build/$kind/core.a"
 mkdir -p build/interop
-clang -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-    "tests/interop/$1.c" tests/interop/shell.c build/checked/core.a -o "build/interop/$1" -lsodium -lsecp256k1 -lcrypto
+# shellcheck disable=SC2086 # words
+clang -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -g $flags \
+    "tests/interop/$1.c" tests/interop/shell.c "build/$kind/core.a" -o "build/interop/$name" -lsodium -lsecp256k1 -lcrypto
