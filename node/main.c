@@ -1,6 +1,7 @@
 /* main: the command line, from one table. Exit status: 0 done, 1 failed, 2 wrong usage. */
 #include "ask.h"
 #include "call.h"
+#include "file_command.h"
 #include "id.h"
 #include "new.h"
 #include "node.h"
@@ -41,6 +42,9 @@ static const struct verb { const char *name, *help; int (*run)(int argc, char **
     {"serve", "[APP] [FLAG]...   serve an app folder and replicate it", serve},
     {"new", "NAME              make an app folder that runs at once", hf_new_app},
     {"id", "[--dir DIR] [--json]  print a node's peer ID, and with --json where it listens", hf_show_id},
+    {"file", "add|get|list|drop ...  files and folders, as IPFS keeps them", hf_file_command},
+    {"block", "put|get ...         single blocks", hf_block_command},
+    {"car", "import|export ...    archives of blocks", hf_car_command},
     {"version", "                  print the version", version},
     {"help", "                  print this", help},
 };

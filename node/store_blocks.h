@@ -1,0 +1,33 @@
+/* store_blocks: blocks of files, in DIR/blocks.db beside the logs' store: kept by multihash, so that every CID of the same bytes finds them.
+ * What is pinned (a CID and all below it) stays; the rest goes when space is collected. One owner, one thread at a time; every call but get and
+ * has may wait for the disk.
+ */
+#ifndef HF_NODE_STORE_BLOCKS_H
+#define HF_NODE_STORE_BLOCKS_H
+#include "../core/codec/block.h"
+
+typedef struct hf_blocks hf_blocks;
+
+/* Opens or makes DIR/blocks.db. `bytes_max`: of all blocks together; 0: 64 GiB. On failure NULL and *ret_why (static or until the next call). */
+hf_blocks *hf_blocks_open(const char *dir, uint64_t bytes_max, const char **ret_why);
+void hf_blocks_close(hf_blocks *blocks); /* commits; NULL allowed */
+
+/* For hf_block_source and hf_block_sink. A block is there for get at once, and durable after the next commit. get: valid until the next call.
+ * put: HF_LIMIT: the store is full; HF_DENIED: the disk refuses (hf_blocks_why). */
+hf_err hf_blocks_get(void *blocks, hf_bytes cid, hf_bytes *ret_block);
+bool hf_blocks_has(void *blocks, hf_bytes cid);
+hf_err hf_blocks_put(void *blocks, hf_bytes cid, hf_bytes block);
+/* Everything so far is durable. HF_DENIED: the disk refuses; what was put since the last commit is gone. */
+HF_MUST_USE hf_err hf_blocks_commit(hf_blocks *blocks);
+const char *hf_blocks_why(const hf_blocks *blocks);
+uint64_t hf_blocks_bytes(const hf_blocks *blocks);
+
+/* Pins are part of the next commit. `name`: for people, may be empty. */
+HF_MUST_USE hf_err hf_blocks_pin(hf_blocks *blocks, hf_bytes cid, hf_bytes name);
+HF_MUST_USE hf_err hf_blocks_unpin(hf_blocks *blocks, hf_bytes cid); /* HF_NOT_FOUND */
+/* In the order they were made; each() returns false to stop. */
+HF_MUST_USE hf_err hf_blocks_each_pin(hf_blocks *blocks, bool (*each)(void *ctx, hf_bytes cid, hf_bytes name), void *ctx);
+/* Drops every block that no pin reaches, and commits. Not while something is being put that is not pinned yet. A pinned DAG that is not here
+ * whole keeps what there is; one that cannot be read stops it: HF_MALFORMED, nothing is dropped. */
+HF_MUST_USE hf_err hf_blocks_collect(hf_blocks *blocks, hf_mem *mem, uint64_t *ret_bytes_freed);
+#endif
