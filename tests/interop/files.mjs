@@ -1,14 +1,15 @@
 // UnixFS, CARs and bitswap between us and helia (its core over js-libp2p and TCP, @helia/unixfs, @ipld/car): the same CIDs, each other's
-// archives, a file of 100 MB both ways. `node files.mjs FILES_NODE FILES_NODE_FAST` closes with `N passed, N failed`.
+// archives, a file of 100 MB both ways, the command line. `node files.mjs FILES_NODE FILES_NODE_FAST HOLDFAST` closes with `N passed, N failed`.
 import './node22.mjs'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { createLibp2p } from 'libp2p'
 import { tcp } from '@libp2p/tcp'
 import { noise } from '@chainsafe/libp2p-noise'
@@ -24,7 +25,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
 import { content } from './content.mjs'
 
-const [, , checked, fast, only] = process.argv
+const [, , checked, fast, holdfast, only] = process.argv
 const MiB = 1 << 20
 const BIG = 100_000_000
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-files-'))
@@ -181,7 +182,6 @@ await test('100 MB by helia from us', async (ours, helia) => {
   const h = await helia()
   const [, root, , took] = await o.ask(`import 7 ${BIG}`, 'imported')
   await connect(h, o)
-  const from = Date.now()
   const want = content(7, BIG)
   const begun = Date.now()
   let at = 0
@@ -190,7 +190,6 @@ await test('100 MB by helia from us', async (ours, helia) => {
     at += part.length
   }
   equal(at, BIG, 'bytes')
-  void from
   return `imported in ${took} ms; fetched in ${speed(Date.now() - begun)}`
 })
 
@@ -217,6 +216,42 @@ await test('100 MB between two of us', async (ours) => {
   equal(done[0], 'fetched', done.join(' '))
   equal((await b.ask(`check ${root} 7`, 'equal|differs|needs')).join(' '), `equal ${BIG}`, 'content')
   return speed(Number(done[3]))
+})
+
+// holdfast file, block and car, over folders of data that no node uses.
+async function run (args, input) {
+  const child = promisify(execFile)(holdfast, args, { encoding: 'buffer', maxBuffer: 1 << 26 })
+  child.child.stdin.end(input)
+  return (await child).stdout
+}
+
+await test('the command line', async () => {
+  const tree = join(folder, 'tree')
+  const [one, two] = [join(folder, 'data-1'), join(folder, 'data-2')]
+  const files = { 'a.txt': content(1, 10), 'empty': content(1, 0), 'sub/deep/big.bin': content(2, 2 * MiB + 1), 'sub/ü b': content(3, 300) }
+  mkdirSync(join(tree, 'sub/deep'), { recursive: true })
+  const source = []
+  for (const [path, bytes] of Object.entries(files)) {
+    writeFileSync(join(tree, path), bytes)
+    source.push({ path: `tree/${path}`, content: bytes })
+  }
+  writeFileSync(join(tree, '.hidden'), 'not this')
+  let root
+  for await (const entry of local().addAll(source)) root = entry.cid
+  const said = String(await run(['file', 'add', '--dir', one, tree])).split(/\s+/)
+  equal(said[0], root.toString(), 'the CID of a folder')
+  equal(Buffer.compare(await run(['file', 'get', `${root}/sub/ü b`, '--dir', one]), files['sub/ü b']), 0, 'a file by path')
+  await run(['car', 'export', said[0], '-o', join(folder, 'tree.car'), '--dir', one])
+  equal(String(await run(['car', 'import', join(folder, 'tree.car'), '--dir', two])).trim(), said[0], 'the root of the CAR')
+  await run(['file', 'get', said[0], '-o', join(folder, 'again'), '--dir', two])
+  for (const [path, bytes] of Object.entries(files)) equal(Buffer.compare(readFileSync(join(folder, 'again', path)), bytes), 0, path)
+  const [block] = String(await run(['block', 'put', '--dir', two], 'a block')).split('\n')
+  equal(String(await run(['block', 'get', block, '--dir', two])), 'a block', 'a block')
+  equal(String(await run(['file', 'drop', said[0], '--dir', two])).includes('2097'), true, 'bytes freed')
+  for (const words of [['file', 'get', said[0], '--dir', two], ['file', 'get', 'nocid', '--dir', two], ['file', 'add', join(folder, 'none'), '--dir', two]]) {
+    equal(await run(words).then(() => 0, (err) => err.code), 1, `exit status of ${words.join(' ')}`)
+  }
+  equal(await run(['file', 'mend']).then(() => 0, (err) => err.code), 2, 'exit status of wrong usage')
 })
 
 rmSync(folder, { recursive: true })

@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../.."
 tools/setup.sh npm
 tests/interop/build.sh files_node
 tests/interop/build.sh files_node --fast
-exec node --no-warnings tests/interop/files.mjs build/interop/files_node build/interop/files_node-fast
+exec node --no-warnings tests/interop/files.mjs build/interop/files_node build/interop/files_node-fast build/holdfast
