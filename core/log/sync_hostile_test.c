@@ -301,6 +301,38 @@ HF_TEST(bitswap_hostile_blocks) {
     stop(&s);
 }
 
+/* js sends again what is still on its way when it is asked for more: once more is no offence, again and again is. */
+HF_TEST(bitswap_forgives_a_block_that_comes_twice) {
+    stranger s;
+    start(&s);
+    hf_bitswap *b = hf_net_at(s.net, 0)->bitswap;
+    const hf_peer_id *id = hf_swarm_self(hf_net_at(s.net, 1)->swarm);
+    hf_bitswap_writer w;
+    hf_bitswap_writer_init(&w, hf_test_mem());
+    uint8_t cids[8][HF_CID_LEN];
+    for (uint8_t i = 0; i < 8; i++) {
+        hf_cid_of(HF_BYTES(&i, 1), cids[i]);
+        CHECK_ERR(hf_bitswap_want(b, hf_net_now(s.net), id, HF_BYTES(cids[i], HF_CID_LEN), 0), HF_OK);
+    }
+    hf_bitswap_flush(b, hf_net_now(s.net));
+    hf_net_drain(s.net, 0);
+    for (int round = 0; round < 3; round++) {
+        CHECK_U64(hf_net_at(s.net, 0)->n_abuse, 0);
+        for (uint8_t i = 0; i < 8; i++) {
+            hf_cid cid;
+            CHECK_ERR(hf_cid_read(HF_BYTES(cids[i], HF_CID_LEN), &cid), HF_OK);
+            hf_bitswap_write_block(&w, &cid, HF_BYTES(&i, 1));
+        }
+        say_bitswap(&s, &w);
+        hf_net_run(s.net, 50);
+        CHECK_U64(hf_net_at(s.net, 0)->n_blocks, 8);
+        if (round == 1) CHECK_U64(hf_bitswap_n_twice(b, id), 8);
+    }
+    check_thrown_out(&s);
+    hf_bitswap_writer_deinit(&w);
+    stop(&s);
+}
+
 HF_TEST(bitswap_hostile_messages) {
     static const char *const junk[] = {"ff", "0aff", "81808002", "020a05", "8000"};
     for (size_t i = 0; i < HF_COUNT(junk); i++) {
