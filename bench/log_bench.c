@@ -97,7 +97,7 @@ static void open_side(side *s) {
 
 static hf_log *open_log(const side *s) {
     hf_bytes write[] = {HF_BYTES(s->writer.id, sizeof s->writer.id)};
-    hf_log_config config = {HF_TEXT("/orbitdb/zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ3"), write, 1, 1};
+    hf_log_config config = {HF_TEXT("/orbitdb/zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ3"), write, 1, 1, NULL, NULL};
     hf_log *log = hf_log_new(&mem, &config);
     must(log && !hf_log_identity(log, &s->identity), "log");
     return log;

@@ -112,7 +112,7 @@ static hf_err database_init(hf_core *core, database *d, const hf_schema *schema)
 
     uint64_t seeds[2];
     core->config.random(core->config.random_ctx, (uint8_t *)seeds, sizeof seeds);
-    hf_log_config log = {HF_BYTES(d->address, HF_ADDRESS_LEN), schema->write, schema->n_write, seeds[0]};
+    hf_log_config log = {HF_BYTES(d->address, HF_ADDRESS_LEN), schema->write, schema->n_write, seeds[0], NULL, NULL};
     d->log = hf_log_new(core->mem, &log);
     d->collection = hf_collection_new(core->mem, schema, seeds[1]);
     if (!d->log || !d->collection) return HF_NOMEM;

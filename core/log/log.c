@@ -26,6 +26,8 @@ static hf_err init(hf_log *log, const hf_log_config *config) {
     hf_err err = hf_index_init(&log->index, log->mem, config->seed);
     if (!err) err = copy_access(log, config);
     if (err) return err;
+    log->access = config->access;
+    log->access_ctx = config->access_ctx;
     log->address = hf_arena_copy(&log->arena, config->address);
     return log->address.ptr ? HF_OK : HF_NOMEM;
 }
@@ -62,11 +64,16 @@ hf_bytes hf_log_address(const hf_log *log) { return log->address; }
 
 /* ---- identities and access ---- */
 
-bool hf_log_allows(const hf_log *log, hf_bytes id) {
+static hf_log_access access_of(const hf_log *log, hf_bytes id) {
+    if (log->access) return log->access(log->access_ctx, id);
     for (size_t i = 0; i < log->n_write; i++)
-        if (hf_eq(log->write[i], HF_TEXT("*")) || hf_eq(log->write[i], id)) return true;
-    return false;
+        if (hf_eq(log->write[i], HF_TEXT("*")) || hf_eq(log->write[i], id)) return HF_LOG_MAY;
+    return HF_LOG_STRANGER;
 }
+
+bool hf_log_allows(const hf_log *log, hf_bytes id) { return access_of(log, id) == HF_LOG_MAY; }
+
+static hf_bytes id_of(const hf_identity *identity) { return HF_BYTES(identity->id, sizeof identity->id); }
 
 static hf_log_identity_known *known(const hf_log *log, const uint8_t digest[32]) {
     return hf_map_get(&log->identities, HF_BYTES(digest, 32));
@@ -74,24 +81,59 @@ static hf_log_identity_known *known(const hf_log *log, const uint8_t digest[32])
 
 bool hf_log_knows_identity(const hf_log *log, const uint8_t digest[32]) { return known(log, digest) != NULL; }
 
-static hf_err remember(hf_log *log, const hf_identity *identity, bool allowed) {
+static hf_err remember(hf_log *log, const hf_identity *identity, bool refused, bool stranger) {
     hf_log_identity_known *k = hf_arena_alloc(&log->arena, sizeof *k);
     if (!k) return HF_NOMEM;
     k->identity = *identity;
-    k->allowed = allowed;
+    k->refused = refused;
     hf_err err = hf_map_put(&log->identities, HF_BYTES(k->identity.digest, 32), k);
-    if (!err && !allowed) log->n_strangers++;
+    if (!err && stranger) log->n_strangers++;
     return err;
+}
+
+/* Entries that came before their writer's identity: those that this identity really signed vouch for what they stand on. */
+static void vouch_with(hf_log *log, const hf_identity *identity) {
+    hf_pool_edge *next, *edge = hf_pool_waiters(&log->pool, identity->digest, HF_POOL_IDENTITY);
+    for (; edge; edge = next) {
+        hf_entry entry;
+        hf_pool_entry *w = edge->owner;
+        next = edge->next;
+        hf_arena_clear(&log->scratch);
+        if (hf_entry_read_as(w->block, w->digest, &log->scratch, &entry, NULL)) continue;
+        if (hf_entry_verify(&entry, identity, &log->scratch, NULL)) continue; /* it is refused when its turn comes */
+        w->verified = true;
+        hf_pool_vouch(&log->pool, w);
+    }
 }
 
 hf_err hf_log_identity(hf_log *log, const hf_identity *identity) {
     if (known(log, identity->digest)) return HF_OK;
-    bool allowed = hf_log_allows(log, HF_BYTES(identity->id, sizeof identity->id));
-    hf_err err = !allowed && log->n_strangers >= STRANGERS_MAX ? HF_LIMIT : remember(log, identity, allowed);
+    hf_log_access access = access_of(log, id_of(identity));
+    bool stranger = access == HF_LOG_STRANGER, refused = stranger && !log->access;
+    hf_err err = stranger && log->n_strangers >= STRANGERS_MAX ? HF_LIMIT : remember(log, identity, refused, stranger);
     if (err == HF_NOMEM) return err;
-    if (allowed) hf_pool_met(&log->pool, identity->digest, true);
-    else log->counters.refused_denied += hf_pool_fell(&log->pool, identity->digest, true);
+    if (log->access && access == HF_LOG_MAY) vouch_with(log, identity);
+    if (refused || err) log->counters.refused_denied += hf_pool_fell(&log->pool, identity->digest, HF_POOL_IDENTITY);
+    else hf_pool_met(&log->pool, identity->digest, HF_POOL_IDENTITY);
     return err;
+}
+
+/* Where the access list changes: is this one to be taken now? vouched: somebody who may write stands on it. */
+static bool is_granted(const hf_log *log, const hf_log_identity_known *k, bool vouched) {
+    if (!log->access) return true;
+    hf_log_access access = access_of(log, id_of(&k->identity));
+    return access == HF_LOG_MAY || (access == HF_LOG_FORMER && vouched);
+}
+
+void hf_log_access_changed(hf_log *log) {
+    size_t cursor = 0;
+    for (hf_map_slot *s; (s = hf_map_next(&log->pool.entries, &cursor));) {
+        hf_pool_entry *w = s->value;
+        const hf_log_identity_known *k = w->verified ? known(log, w->identity) : NULL;
+        if (!k) continue;
+        if (hf_log_allows(log, id_of(&k->identity))) hf_pool_vouch(&log->pool, w);
+        if (w->held && is_granted(log, k, w->vouched)) hf_pool_met(&log->pool, w->identity, HF_POOL_GRANT);
+    }
 }
 
 /* ---- refusing ---- */
@@ -104,15 +146,15 @@ static void count(hf_log *log, hf_err err, uint64_t n) {
 
 /* "One bad or unobtainable ancestor makes the whole join fail": what waits for it goes too. */
 static hf_err refuse(hf_log *log, const uint8_t digest[32], hf_err err) {
-    if (err == HF_MALFORMED || err == HF_DENIED || err == HF_LIMIT) count(log, err, 1 + hf_pool_fell(&log->pool, digest, false));
+    if (err == HF_MALFORMED || err == HF_DENIED || err == HF_LIMIT) count(log, err, 1 + hf_pool_fell(&log->pool, digest, HF_POOL_ENTRY));
     return err;
 }
 
 /* ---- judging ---- */
 
-/* Section 8 (2) and (4), when the writer's identity is known: may it write, and did it write this? */
+/* Section 8 (2) and (4), when the writer's identity is known: may it write at all, and did it write this? */
 static hf_err judge_writer(hf_log *log, const hf_entry *entry, const hf_log_identity_known *k, bool verified, hf_fault *fault) {
-    if (!k->allowed) return hf_fail(fault, HF_DENIED, "log: this identity may not write here", 0);
+    if (k->refused) return hf_fail(fault, HF_DENIED, "log: this identity may not write here", 0);
     if (verified) return HF_OK;
     hf_arena_clear(&log->scratch);
     return hf_entry_verify(entry, &k->identity, &log->scratch, fault);
@@ -177,22 +219,28 @@ hf_err hf_log_load(hf_log *log, hf_bytes block, hf_entry *ret_entry, hf_arena *a
     if (n_missing) return hf_fail(fault, HF_MISSING, "log: an ancestor is not there", 0);
     uint32_t index;
     err = settle(log, ret_entry, k, &index, fault);
-    if (!err) hf_pool_met(&log->pool, ret_entry->digest, false);
+    if (!err) hf_pool_met(&log->pool, ret_entry->digest, HF_POOL_ENTRY);
     return err;
 }
 
 /* ---- joining ---- */
 
-static hf_err wait(hf_log *log, const hf_entry *entry, size_t n_missing, bool identity_known, hf_fault *fault) {
+static const char WAITS_FOR_GRANT[] = "log: this identity may not write here yet; the entry waits for a grant";
+
+static hf_err wait(hf_log *log, const hf_entry *entry, size_t n_missing, const hf_log_identity_known *k, hf_fault *fault) {
     hf_pool_new what = {.time = entry->time, .block = entry->block, .missing = log->missing, .n_missing = n_missing};
     memcpy(what.digest, entry->digest, 32);
-    what.identity = identity_known ? NULL : entry->identity_digest;
-    what.verified = identity_known;
+    what.identity = entry->identity_digest;
+    what.identity_missing = !k;
+    what.verified = k != NULL;
+    what.vouched = k && log->access && hf_log_allows(log, id_of(&k->identity));
+    what.grant_missing = k && !n_missing;
     size_t n_evicted;
     hf_err err = hf_pool_add(&log->pool, &what, &n_evicted);
     log->counters.refused_limit += n_evicted + (err == HF_LIMIT);
     if (err == HF_LIMIT) return hf_fail(fault, err, "log: too much is waiting", 0);
-    return err ? err : hf_fail(fault, HF_MISSING, "log: waits for what it refers to", n_missing);
+    if (!err && what.grant_missing) log->counters.held++;
+    return err ? err : hf_fail(fault, HF_MISSING, what.grant_missing ? WAITS_FOR_GRANT : "log: waits for what it refers to", n_missing);
 }
 
 /* The entry is decoded and new here. */
@@ -205,10 +253,10 @@ static hf_err join_new(hf_log *log, const hf_entry *entry, uint32_t *ret_index, 
     size_t n_missing;
     err = find_parents(log, entry, &n_missing);
     if (err) return err;
-    if (n_missing || !k) return wait(log, entry, n_missing, k != NULL, fault);
+    if (n_missing || !k || !is_granted(log, k, hf_pool_sought(&log->pool, entry->digest))) return wait(log, entry, n_missing, k, fault);
     err = settle(log, entry, k, ret_index, fault);
     if (err) return refuse(log, entry->digest, err);
-    hf_pool_met(&log->pool, entry->digest, false);
+    hf_pool_met(&log->pool, entry->digest, HF_POOL_ENTRY);
     return HF_OK;
 }
 
@@ -246,6 +294,7 @@ static hf_err join_waiting(hf_log *log, const hf_pool_entry *w, const hf_entry *
     if (err) return err;
     HF_ASSERT(k && n_missing == 0);
     err = judge_writer(log, entry, k, w->verified, fault);
+    if (!err && !is_granted(log, k, w->vouched)) return hf_fail(fault, HF_MISSING, WAITS_FOR_GRANT, 0);
     return err ? err : settle(log, entry, k, ret_index, fault);
 }
 
@@ -259,11 +308,17 @@ static hf_err try_ready(hf_log *log, const hf_pool_entry *w, hf_arena *arena, hf
 hf_err hf_log_ready(hf_log *log, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault) {
     for (hf_pool_entry *w; (w = hf_pool_ready(&log->pool));) {
         hf_err err = try_ready(log, w, arena, ret_entry, ret_index, fault);
+        if (err == HF_MISSING) {
+            w->verified = true;
+            err = hf_pool_hold_ready(&log->pool);
+            if (!err) return log->counters.held++, HF_MISSING;
+            if (err == HF_LIMIT) hf_fail(fault, err, "log: too many entries wait for a grant", 0);
+        }
         if (err == HF_NOMEM) return err;
         uint8_t digest[32];
         memcpy(digest, w->digest, 32);
         hf_pool_take_ready(&log->pool);
-        if (err == HF_OK || err == HF_EXISTS) hf_pool_met(&log->pool, digest, false);
+        if (err == HF_OK || err == HF_EXISTS) hf_pool_met(&log->pool, digest, HF_POOL_ENTRY);
         if (err != HF_EXISTS) return refuse(log, digest, err);
     }
     return HF_NOT_FOUND;
@@ -274,7 +329,7 @@ size_t hf_log_wanted(hf_log *log, hf_log_want *ret, size_t n_max) { return hf_po
 void hf_log_rewant(hf_log *log) { hf_pool_rewant(&log->pool); }
 
 size_t hf_log_give_up(hf_log *log, const uint8_t digest[32]) {
-    return hf_pool_fell(&log->pool, digest, false) + hf_pool_fell(&log->pool, digest, true);
+    return hf_pool_fell(&log->pool, digest, HF_POOL_ENTRY) + hf_pool_fell(&log->pool, digest, HF_POOL_IDENTITY);
 }
 
 size_t hf_log_n_pending(const hf_log *log) { return log->pool.entries.n; }

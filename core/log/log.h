@@ -13,7 +13,7 @@
 
 typedef struct hf_log hf_log;
 
-enum { HF_LOG_REFS = 16, HF_LOG_PENDING_MAX = 65536, HF_LOG_PENDING_BYTES_MAX = 64 << 20 };
+enum { HF_LOG_REFS = 16, HF_LOG_PENDING_MAX = 65536, HF_LOG_PENDING_BYTES_MAX = 64 << 20, HF_LOG_HELD_MAX = 1024 };
 
 /* One indexed entry. */
 typedef struct hf_log_item {
@@ -25,11 +25,19 @@ typedef struct hf_log_item {
     bool head;
 } hf_log_item;
 
+/* What an identity may do in a log whose access list changes. It is asked when an entry is joined (as in js), with these results:
+ * MAY: its entries are taken. STRANGER: they wait, at most HF_LOG_HELD_MAX, for a grant that may be on its way. FORMER, it was allowed once:
+ * they wait likewise, but those that an entry of somebody who may write stands on are taken, for whoever wrote that one had taken them: so
+ * one who comes after a revocation still gets the history. What was taken before a revocation stays. */
+typedef enum hf_log_access { HF_LOG_STRANGER, HF_LOG_FORMER, HF_LOG_MAY } hf_log_access;
+
 typedef struct hf_log_config {
     hf_bytes address;                  /* "/orbitdb/zdpu…", copied: the id in every entry */
-    const hf_bytes *write;             /* access list: ids or "*", copied */
+    const hf_bytes *write;             /* access list that never changes: ids or "*", copied; all others are refused */
     size_t n_write;
     uint64_t seed;                     /* for the hash maps */
+    hf_log_access (*access)(void *ctx, hf_bytes id); /* or (not NULL): asked instead; call hf_log_access_changed when answers change */
+    void *access_ctx;
 } hf_log_config;
 
 hf_log *hf_log_new(hf_mem *mem, const hf_log_config *config);
@@ -39,15 +47,20 @@ hf_bytes hf_log_address(const hf_log *log);
 /* A known, verified identity (idempotent). Entries are judged only when theirs is known. */
 HF_MUST_USE hf_err hf_log_identity(hf_log *log, const hf_identity *identity);
 bool hf_log_knows_identity(const hf_log *log, const uint8_t digest[32]);
+/* The access list changed: what waited for a grant may be ready now (call hf_log_ready). */
+void hf_log_access_changed(hf_log *log);
+/* May this identity write now? */
+bool hf_log_allows(const hf_log *log, hf_bytes id);
 
 /* From our own store, in the order in which they were indexed: no signature check. HF_MISSING: an ancestor or identity is not there (a damaged store). */
 HF_MUST_USE hf_err hf_log_load(hf_log *log, hf_bytes block, hf_entry *ret_entry, hf_arena *arena, hf_fault *fault);
 
-/* From anybody. HF_OK: indexed (*ret_entry decoded; *ret_index). HF_EXISTS: was there. HF_MISSING: waits in the pool (call hf_log_wanted).
+/* From anybody. HF_OK: indexed (*ret_entry decoded; *ret_index). HF_EXISTS: was there. HF_MISSING: waits in the pool (call hf_log_wanted);
+ * when it waits for a grant, counters.held has risen.
  * HF_DENIED / HF_MALFORMED / HF_LIMIT with a reason: refused and counted. After HF_OK call hf_log_ready until HF_NOT_FOUND. */
 HF_MUST_USE hf_err hf_log_join(hf_log *log, hf_bytes block, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault);
 /* A waiting entry whose ancestors are all there now: joins it as above (its block is valid until the arena is cleared). HF_NOT_FOUND: none is ready.
- * An entry refused here takes its waiting descendants with it. */
+ * HF_MISSING: this one waits on, for a grant; call again. An entry refused here takes its waiting descendants with it. */
 HF_MUST_USE hf_err hf_log_ready(hf_log *log, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault);
 /* Digests that waiting entries need and that are neither indexed nor waiting, each reported once until hf_log_forget_wanted or it arrives.
  * `identity`: it is an identity block. Returns how many were written (at most n_max). */
@@ -75,8 +88,12 @@ uint64_t hf_log_writer_time(const hf_log *log, uint32_t writer);        /* the h
 int hf_log_compare(const hf_log *log, uint32_t a, uint32_t b);          /* total order: <0 a older */
 /* Newest first over all entries reachable from the heads, as js traverses; visit returns false to stop. */
 HF_MUST_USE hf_err hf_log_traverse(const hf_log *log, bool (*visit)(void *ctx, uint32_t index), void *ctx);
+/* As above from these entries instead of the heads. */
+HF_MUST_USE hf_err hf_log_traverse_from(const hf_log *log, const uint32_t *roots, size_t n_roots, bool (*visit)(void *ctx, uint32_t index), void *ctx);
+/* The entries that this one names in `next`, as indexes: hf_log_item.n_next of them. */
+const uint32_t *hf_log_next(const hf_log *log, uint32_t index);
 /* A digest of the set of entries: sha256 over the sorted head digests; the same on every replica with the same entries. */
 void hf_log_version(const hf_log *log, uint8_t ret_version[32]);
-typedef struct hf_log_counters { uint64_t joined, refused_malformed, refused_denied, refused_limit, equivocations; } hf_log_counters;
+typedef struct hf_log_counters { uint64_t joined, refused_malformed, refused_denied, refused_limit, equivocations, held; } hf_log_counters;
 const hf_log_counters *hf_log_counts(const hf_log *log);
 #endif

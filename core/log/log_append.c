@@ -63,7 +63,7 @@ static hf_err draft_links(hf_log *log, draft *d) {
     }
     d->time = hf_index_time(index) + 1;
     d->n_refs = 0;
-    return hf_index_traverse(index, take_ref, d);
+    return hf_index_traverse(index, index->heads.at, index->heads.n, take_ref, d);
 }
 
 static hf_err write(hf_log *log, const hf_writer *writer, const draft *d, hf_bytes payload_cbor, hf_buf *block, uint32_t *ret_index) {

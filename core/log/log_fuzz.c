@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static world w;
     if (!w.made) make(&w);
     hf_bytes anyone[] = {HF_TEXT("*")};
-    hf_log_config config = {HF_TEXT(ADDRESS), anyone, 1, len};
+    hf_log_config config = {HF_TEXT(ADDRESS), anyone, 1, len, NULL, NULL};
     hf_log *log = hf_log_new(&mem, &config);
     n_appended = 0;
     for (size_t i = 0; i + 3 <= len && i < 3 * OPS_MAX; i += 3) operate(&w, log, data[i], data[i + 1], data[i + 2]);

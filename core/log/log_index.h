@@ -57,7 +57,7 @@ int hf_index_compare(const hf_index *index, uint32_t a, uint32_t b);
 uint64_t hf_index_time(const hf_index *index); /* the highest there is; 0 when empty */
 
 /* ---- log_walk.c ---- */
-/* Newest first from the heads until visit returns false. HF_STATE: called from within visit. */
-HF_MUST_USE hf_err hf_index_traverse(const hf_index *index, bool (*visit)(void *ctx, uint32_t item), void *ctx);
+/* Newest first from these items until visit returns false. HF_STATE: called from within visit. */
+HF_MUST_USE hf_err hf_index_traverse(const hf_index *index, const uint32_t *roots, size_t n_roots, bool (*visit)(void *ctx, uint32_t item), void *ctx);
 
 #endif

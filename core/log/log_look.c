@@ -31,8 +31,14 @@ uint64_t hf_log_writer_time(const hf_log *log, uint32_t writer) {
 int hf_log_compare(const hf_log *log, uint32_t a, uint32_t b) { return hf_index_compare(&log->index, a, b); }
 
 hf_err hf_log_traverse(const hf_log *log, bool (*visit)(void *ctx, uint32_t index), void *ctx) {
-    return hf_index_traverse(&log->index, visit, ctx);
+    return hf_log_traverse_from(log, log->index.heads.at, log->index.heads.n, visit, ctx);
 }
+
+hf_err hf_log_traverse_from(const hf_log *log, const uint32_t *roots, size_t n_roots, bool (*visit)(void *ctx, uint32_t index), void *ctx) {
+    return hf_index_traverse(&log->index, roots, n_roots, visit, ctx);
+}
+
+const uint32_t *hf_log_next(const hf_log *log, uint32_t index) { return log->index.links.at + hf_log_item_at(log, index)->first_next; }
 
 void hf_log_version(const hf_log *log, uint8_t ret_version[32]) {
     const hf_index_list *heads = &log->index.heads_by_digest;

@@ -5,8 +5,8 @@
 
 struct hf_pool_want {
     uint8_t digest[32];
-    bool identity;
-    hf_pool_wants *list;                /* the list it stands in; NULL: the entry itself waits here */
+    hf_pool_kind kind;
+    hf_pool_wants *list;                /* the list it stands in; NULL: the entry itself waits here, or it is a grant */
     hf_pool_want *prev, *next;
     hf_pool_edge *waiters;
 };
@@ -16,8 +16,7 @@ static hf_bytes key_of(const uint8_t digest[32]) { return HF_BYTES(digest, 32); 
 void hf_pool_init(hf_pool *pool, hf_mem *mem, uint64_t seed) {
     *pool = (hf_pool){.mem = mem};
     hf_map_init(&pool->entries, mem, seed);
-    hf_map_init(&pool->wants[0], mem, seed);
-    hf_map_init(&pool->wants[1], mem, seed);
+    for (size_t i = 0; i < HF_COUNT(pool->wants); i++) hf_map_init(&pool->wants[i], mem, seed);
 }
 
 static void free_entry(hf_pool *pool, hf_pool_entry *e) {
@@ -60,29 +59,29 @@ static void join_list(hf_pool_want *w, hf_pool_wants *list) {
     list->last = w;
 }
 
-static hf_pool_want *find_want(const hf_pool *pool, const uint8_t digest[32], bool identity) {
-    return hf_map_get(&pool->wants[identity], key_of(digest));
+static hf_pool_want *find_want(const hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind) {
+    return hf_map_get(&pool->wants[kind], key_of(digest));
 }
 
 /* The want of this digest, made when there is none; NULL on no memory. */
-static hf_pool_want *want_of(hf_pool *pool, const uint8_t digest[32], bool identity) {
-    hf_pool_want *w = find_want(pool, digest, identity);
+static hf_pool_want *want_of(hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind) {
+    hf_pool_want *w = find_want(pool, digest, kind);
     if (w) return w;
     w = hf_alloc(pool->mem, sizeof *w);
     if (!w) return NULL;
     memcpy(w->digest, digest, 32);
-    w->identity = identity;
-    if (hf_map_put(&pool->wants[identity], key_of(w->digest), w)) {
+    w->kind = kind;
+    if (hf_map_put(&pool->wants[kind], key_of(w->digest), w)) {
         hf_release(pool->mem, w, sizeof *w);
         return NULL;
     }
-    if (identity || !hf_pool_find(pool, digest)) join_list(w, &pool->fresh);
+    if (kind == HF_POOL_IDENTITY || (kind == HF_POOL_ENTRY && !hf_pool_find(pool, digest))) join_list(w, &pool->fresh);
     return w;
 }
 
 static void free_want(hf_pool *pool, hf_pool_want *w) {
     leave_list(w);
-    hf_map_remove(&pool->wants[w->identity], key_of(w->digest));
+    hf_map_remove(&pool->wants[w->kind], key_of(w->digest));
     hf_release(pool->mem, w, sizeof *w);
 }
 
@@ -147,6 +146,7 @@ static void leave_heap(hf_pool *pool, hf_pool_entry *e) {
 static void forget(hf_pool *pool, hf_pool_entry *e) {
     hf_map_remove(&pool->entries, key_of(e->digest));
     pool->block_bytes -= e->block.len;
+    pool->n_held -= e->held;
     free_entry(pool, e);
 }
 
@@ -166,7 +166,7 @@ static hf_pool_entry *add_waiters(hf_pool_want *w, hf_pool_entry *list) {
 static size_t fall(hf_pool *pool, hf_pool_entry *list) {
     size_t n = 0;
     for (hf_pool_entry *e; (e = list); n++) {
-        list = add_waiters(find_want(pool, e->digest, false), e->next);
+        list = add_waiters(find_want(pool, e->digest, HF_POOL_ENTRY), e->next);
         untie_all(pool, e);
         leave_heap(pool, e);
         forget(pool, e);
@@ -174,8 +174,8 @@ static size_t fall(hf_pool *pool, hf_pool_entry *list) {
     return n;
 }
 
-size_t hf_pool_fell(hf_pool *pool, const uint8_t digest[32], bool identity) {
-    return fall(pool, add_waiters(find_want(pool, digest, identity), NULL));
+size_t hf_pool_fell(hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind) {
+    return fall(pool, add_waiters(find_want(pool, digest, kind), NULL));
 }
 
 /* ---- adding ---- */
@@ -197,13 +197,15 @@ static hf_err make_room(hf_pool *pool, const hf_pool_new *what, size_t *n_evicte
 }
 
 static hf_pool_entry *new_entry(hf_pool *pool, const hf_pool_new *what) {
-    size_t n_edges = what->n_missing + (what->identity != NULL);
+    size_t n_edges = what->n_missing + what->identity_missing + what->grant_missing;
     hf_pool_entry *e = hf_alloc(pool->mem, sizeof *e + n_edges * sizeof *e->edges + what->block.len);
     if (!e) return NULL;
     memcpy(e->digest, what->digest, 32);
     e->time = what->time;
     e->arrival = pool->n_arrivals++;
+    if (what->identity) memcpy(e->identity, what->identity, 32);
     e->verified = what->verified;
+    e->held = what->grant_missing;
     e->n_edges = e->n_missing = n_edges;
     uint8_t *block = (uint8_t *)(e->edges + n_edges);
     memcpy(block, what->block.ptr, what->block.len);
@@ -213,8 +215,9 @@ static hf_pool_entry *new_entry(hf_pool *pool, const hf_pool_new *what) {
 
 static hf_err tie_all(hf_pool *pool, hf_pool_entry *e, const hf_pool_new *what) {
     for (size_t i = 0; i < e->n_edges; i++) {
-        bool identity = i == what->n_missing;
-        hf_pool_want *w = want_of(pool, identity ? what->identity : what->missing[i], identity);
+        bool entry = i < what->n_missing;
+        hf_pool_kind kind = entry ? HF_POOL_ENTRY : what->grant_missing ? HF_POOL_GRANT : HF_POOL_IDENTITY;
+        hf_pool_want *w = want_of(pool, entry ? what->missing[i] : what->identity, kind);
         if (!w) return HF_NOMEM;
         e->edges[i].owner = e;
         tie(&e->edges[i], w);
@@ -232,7 +235,8 @@ static hf_err enter(hf_pool *pool, hf_pool_entry *e, const hf_pool_new *what) {
 
 hf_err hf_pool_add(hf_pool *pool, const hf_pool_new *what, size_t *ret_n_evicted) {
     *ret_n_evicted = 0;
-    HF_ASSERT(what->n_missing || what->identity);
+    HF_ASSERT(what->grant_missing ? !what->n_missing && !what->identity_missing : what->n_missing || what->identity_missing);
+    if (what->grant_missing && pool->n_held >= HF_LOG_HELD_MAX) return HF_LIMIT;
     hf_err err = make_room(pool, what, ret_n_evicted);
     if (err) return err;
     hf_pool_entry *e = new_entry(pool, what);
@@ -243,9 +247,11 @@ hf_err hf_pool_add(hf_pool *pool, const hf_pool_new *what, size_t *ret_n_evicted
         return err;
     }
     pool->block_bytes += e->block.len;
+    pool->n_held += e->held;
     sift_up(pool, pool->n_heap++, e);
-    hf_pool_want *own = find_want(pool, e->digest, false);
+    hf_pool_want *own = find_want(pool, e->digest, HF_POOL_ENTRY);
     if (own) leave_list(own); /* it arrived, though it is not joined yet: nobody need fetch it */
+    if (what->vouched || hf_pool_sought(pool, e->digest)) hf_pool_vouch(pool, e);
     return HF_OK;
 }
 
@@ -259,25 +265,92 @@ static void make_ready(hf_pool *pool, hf_pool_entry *e) {
     pool->ready_last = e;
 }
 
-void hf_pool_met(hf_pool *pool, const uint8_t digest[32], bool identity) {
-    hf_pool_want *w = find_want(pool, digest, identity);
+static void unhold(hf_pool *pool, hf_pool_entry *e) {
+    pool->n_held -= e->held;
+    e->held = false;
+}
+
+void hf_pool_met(hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind) {
+    hf_pool_want *w = find_want(pool, digest, kind);
     if (!w) return;
     for (hf_pool_edge *edge = w->waiters, *next; edge; edge = next) {
         next = edge->next;
         edge->want = NULL;
+        if (kind == HF_POOL_GRANT) unhold(pool, edge->owner);
         if (--edge->owner->n_missing == 0) make_ready(pool, edge->owner);
     }
     free_want(pool, w);
 }
 
+hf_pool_edge *hf_pool_waiters(const hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind) {
+    const hf_pool_want *w = find_want(pool, digest, kind);
+    return w ? w->waiters : NULL;
+}
+
 hf_pool_entry *hf_pool_ready(const hf_pool *pool) { return pool->ready; }
 
-void hf_pool_take_ready(hf_pool *pool) {
+static hf_pool_entry *pop_ready(hf_pool *pool) {
     hf_pool_entry *e = pool->ready;
     HF_ASSERT(e);
     pool->ready = e->next;
     if (!pool->ready) pool->ready_last = NULL;
-    forget(pool, e);
+    e->next = NULL;
+    return e;
+}
+
+void hf_pool_take_ready(hf_pool *pool) { forget(pool, pop_ready(pool)); }
+
+/* ---- grants ---- */
+
+hf_err hf_pool_hold_ready(hf_pool *pool) {
+    if (pool->n_held >= HF_LOG_HELD_MAX) return HF_LIMIT;
+    hf_pool_entry *e = pool->ready; /* it waited before, so it has an edge */
+    if (hf_grow(pool->mem, (void **)&pool->heap, &pool->cap_heap, sizeof *pool->heap, pool->n_heap + 1)) return HF_NOMEM;
+    hf_pool_want *w = want_of(pool, e->identity, HF_POOL_GRANT);
+    if (!w) return HF_NOMEM;
+    pop_ready(pool);
+    e->edges[0].owner = e;
+    tie(&e->edges[0], w);
+    e->n_missing = 1;
+    e->held = true;
+    pool->n_held++;
+    sift_up(pool, pool->n_heap++, e);
+    return HF_OK;
+}
+
+bool hf_pool_sought(const hf_pool *pool, const uint8_t digest[32]) {
+    for (const hf_pool_edge *edge = hf_pool_waiters(pool, digest, HF_POOL_ENTRY); edge; edge = edge->next)
+        if (edge->owner->vouched) return true;
+    return false;
+}
+
+/* Onto the list of those whose ancestors are to be told. One that was held waits for nothing else, so it has no more to tell. */
+static hf_pool_entry *vouch_for(hf_pool *pool, hf_pool_entry *e, hf_pool_entry *list) {
+    e->vouched = true;
+    if (e->held) {
+        untie_all(pool, e);
+        unhold(pool, e);
+        e->n_missing = 0;
+        make_ready(pool, e);
+        return list;
+    }
+    if (!e->n_missing) return list;
+    e->next = list;
+    return e;
+}
+
+void hf_pool_vouch(hf_pool *pool, hf_pool_entry *entry) {
+    if (entry->vouched) return;
+    hf_pool_entry *list = vouch_for(pool, entry, NULL);
+    for (hf_pool_entry *e; (e = list);) {
+        list = e->next;
+        e->next = NULL;
+        for (size_t i = 0; i < e->n_edges; i++) {
+            const hf_pool_want *w = e->edges[i].want;
+            hf_pool_entry *parent = w && w->kind == HF_POOL_ENTRY ? hf_pool_find(pool, w->digest) : NULL;
+            if (parent && !parent->vouched) list = vouch_for(pool, parent, list);
+        }
+    }
 }
 
 /* ---- wanted ---- */
@@ -286,7 +359,7 @@ size_t hf_pool_wanted(hf_pool *pool, hf_log_want *ret, size_t n_max) {
     size_t n = 0;
     for (hf_pool_want *w; n < n_max && (w = pool->fresh.first); n++) {
         memcpy(ret[n].digest, w->digest, 32);
-        ret[n].identity = w->identity;
+        ret[n].identity = w->kind == HF_POOL_IDENTITY;
         join_list(w, &pool->reported);
     }
     return n;

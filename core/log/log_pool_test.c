@@ -310,9 +310,9 @@ static void step(flood *f, model *m, uint64_t *random) {
         m->waits[n] = true;
         m->parent[n] = parent;
     } else if (hf_test_random(random) % 2 && !m->waits[n]) {
-        hf_pool_met(&f->pool, digest, false);
+        hf_pool_met(&f->pool, digest, HF_POOL_ENTRY);
         m->here[n] = true;
-    } else if (!m->here[n] && !m->waits[n]) CHECK_U64(hf_pool_fell(&f->pool, digest, false), model_fall(m, n));
+    } else if (!m->here[n] && !m->waits[n]) CHECK_U64(hf_pool_fell(&f->pool, digest, HF_POOL_ENTRY), model_fall(m, n));
     for (hf_pool_entry *e; (e = hf_pool_ready(&f->pool));) {
         uint64_t k;
         memcpy(&k, e->digest, sizeof k);
@@ -321,7 +321,7 @@ static void step(flood *f, model *m, uint64_t *random) {
         m->here[k] = true;
         memcpy(digest, e->digest, 32);
         hf_pool_take_ready(&f->pool);
-        hf_pool_met(&f->pool, digest, false);
+        hf_pool_met(&f->pool, digest, HF_POOL_ENTRY);
     }
     CHECK_U64(model_ready(m), 0);
 }

@@ -6,7 +6,7 @@
 
 typedef struct hf_log_identity_known {
     hf_identity identity;
-    bool allowed;
+    bool refused;            /* for good: the access list never changes */
     hf_index_writer *writer; /* NULL before its first entry */
 } hf_log_identity_known;
 
@@ -25,6 +25,8 @@ struct hf_log {
     hf_bytes address;
     hf_bytes *write;
     size_t n_write;
+    hf_log_access (*access)(void *ctx, hf_bytes id); /* NULL: `write` alone */
+    void *access_ctx;
     hf_map identities;       /* digest -> hf_log_identity_known */
     size_t n_strangers;
     hf_index index;
@@ -35,6 +37,4 @@ struct hf_log {
     hf_log_text recent[HF_LOG_RECENT];
     hf_log_counters counters;
 };
-
-bool hf_log_allows(const hf_log *log, hf_bytes id);
 #endif

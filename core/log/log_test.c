@@ -295,7 +295,7 @@ static void judge_case(const hf_kit *kit, const hf_value *v, const hf_value *one
     const hf_value *valid = hf_value_get(v, "validEntries"), *ids = hf_value_get(v, "write");
     hf_bytes write[8], block = hf_test_hex(text_of(one, "bytes")), name = text_of(one, "name");
     for (size_t i = 0; i < ids->as.list.n; i++) write[i] = hf_value_as_text(&ids->as.list.items[i]);
-    hf_log_config config = {text_of(v, "logId"), write, ids->as.list.n, 3};
+    hf_log_config config = {text_of(v, "logId"), write, ids->as.list.n, 3, NULL, NULL};
     hf_log *log = hf_log_new(hf_test_mem(), &config);
     for (size_t i = 0; i < HF_KIT_WRITERS; i++) CHECK_ERR(hf_log_identity(log, &kit->identities[i]), HF_OK);
     for (size_t i = 0; i < valid->as.list.n; i++)
@@ -403,7 +403,7 @@ HF_TEST(log_access_list) {
     hf_kit kit;
     hf_kit_open(&kit);
     hf_bytes anyone[] = {HF_TEXT("*")}, null = HF_TEXT("\xf6");
-    hf_log_config open_config = {HF_TEXT(HF_KIT_ADDRESS), anyone, 1, 1}, closed_config = {HF_TEXT(HF_KIT_ADDRESS), NULL, 0, 1};
+    hf_log_config open_config = {HF_TEXT(HF_KIT_ADDRESS), anyone, 1, 1, NULL, NULL}, closed_config = {HF_TEXT(HF_KIT_ADDRESS), NULL, 0, 1, NULL, NULL};
     hf_log *open_log = hf_log_new(hf_test_mem(), &open_config), *closed = hf_log_new(hf_test_mem(), &closed_config);
     hf_buf block;
     uint32_t index;

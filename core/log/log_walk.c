@@ -36,13 +36,13 @@ static uint32_t pop(const hf_index *index) {
 }
 
 /* Each item enters the frontier once, at the first sight. */
-static hf_err push_unseen(const hf_index *index, const hf_index_list *list, size_t first, size_t n) {
+static hf_err push_unseen(const hf_index *index, const uint32_t *items, size_t n) {
     hf_index_walk *walk = index->walk;
     hf_err err = HF_OK;
-    for (size_t i = first; i < first + n && !err; i++) {
-        if (walk->marks[list->at[i]] == walk->epoch) continue;
-        walk->marks[list->at[i]] = walk->epoch;
-        err = push(index, list->at[i]);
+    for (size_t i = 0; i < n && !err; i++) {
+        if (walk->marks[items[i]] == walk->epoch) continue;
+        walk->marks[items[i]] = walk->epoch;
+        err = push(index, items[i]);
     }
     return err;
 }
@@ -56,16 +56,16 @@ static void begin(hf_index_walk *walk) {
     }
 }
 
-hf_err hf_index_traverse(const hf_index *index, bool (*visit)(void *ctx, uint32_t item), void *ctx) {
+hf_err hf_index_traverse(const hf_index *index, const uint32_t *roots, size_t n_roots, bool (*visit)(void *ctx, uint32_t item), void *ctx) {
     hf_index_walk *walk = index->walk;
     if (walk->busy) return HF_STATE;
     begin(walk);
-    hf_err err = push_unseen(index, &index->heads, 0, index->heads.n);
+    hf_err err = push_unseen(index, roots, n_roots);
     while (!err && walk->frontier.n) {
         uint32_t item = pop(index);
         if (!visit(ctx, item)) break;
         const hf_log_item *it = &index->items[item];
-        err = push_unseen(index, &index->links, it->first_next, it->n_next);
+        if (it->n_next) err = push_unseen(index, index->links.at + it->first_next, it->n_next);
     }
     walk->busy = false;
     return err;
