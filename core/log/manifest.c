@@ -1,5 +1,4 @@
-/* manifest: see manifest.h. "The first path segment of accessController is the controller's type": only `ipfs` is taken here; the
- * `orbitdb` controller is a second database and is refused by name. */
+/* manifest: see manifest.h. "The first path segment of accessController is the controller's type": `ipfs` or `orbitdb`. */
 #include "manifest.h"
 
 #include "../codec/dag_cbor.h"
@@ -20,17 +19,27 @@ void hf_access_add_block(hf_buf *buf, const hf_bytes *write, size_t n_write) {
     for (size_t i = 0; i < n_write; i++) hf_cbor_add_text(buf, write[i]);
 }
 
-void hf_manifest_add_block(hf_buf *buf, hf_bytes name, hf_bytes type, const uint8_t access_cid[HF_CID_LEN]) {
-    char path[IPFS_PREFIX_LEN + HF_CID_TEXT_LEN];
-    memcpy(path, IPFS_PREFIX, IPFS_PREFIX_LEN);
-    hf_cid_text(access_cid, path + IPFS_PREFIX_LEN);
+static void add_block(hf_buf *buf, hf_bytes name, hf_bytes type, hf_bytes path) {
     hf_cbor_add_head(buf, 5, 3);
     hf_cbor_add_text(buf, HF_TEXT("name"));
     hf_cbor_add_text(buf, name);
     hf_cbor_add_text(buf, HF_TEXT("type"));
     hf_cbor_add_text(buf, type);
     hf_cbor_add_text(buf, HF_TEXT("accessController"));
-    hf_cbor_add_text(buf, HF_BYTES(path, sizeof path));
+    hf_cbor_add_text(buf, path);
+}
+
+void hf_manifest_add_block(hf_buf *buf, hf_bytes name, hf_bytes type, const uint8_t access_cid[HF_CID_LEN]) {
+    char path[IPFS_PREFIX_LEN + HF_CID_TEXT_LEN];
+    memcpy(path, IPFS_PREFIX, IPFS_PREFIX_LEN);
+    hf_cid_text(access_cid, path + IPFS_PREFIX_LEN);
+    add_block(buf, name, type, HF_BYTES(path, sizeof path));
+}
+
+void hf_manifest_add_guarded_block(hf_buf *buf, hf_bytes name, hf_bytes type, const uint8_t access_manifest_cid[HF_CID_LEN]) {
+    char path[HF_ADDRESS_LEN];
+    hf_manifest_address(access_manifest_cid, path);
+    add_block(buf, name, type, HF_BYTES(path, sizeof path));
 }
 
 void hf_manifest_address(const uint8_t manifest_cid[HF_CID_LEN], char ret_address[HF_ADDRESS_LEN]) {
@@ -57,9 +66,10 @@ hf_err hf_manifest_read(hf_bytes block, hf_arena *scratch, hf_manifest *ret, hf_
     if (!is_text(type)) return hf_fail(fault, HF_MALFORMED, "manifest: type is missing", 0);
     if (!is_text(access)) return hf_fail(fault, HF_MALFORMED, "manifest: accessController is missing", 0);
     hf_bytes path = access->as.s;
-    if (!hf_starts(path, HF_TEXT(IPFS_PREFIX))) return hf_fail(fault, HF_DENIED, "manifest: unknown type of access controller", 0);
-    hf_manifest m = {name->as.s, type->as.s, {0}};
-    if (hf_cid_digest(hf_sub(path, IPFS_PREFIX_LEN, path.len), m.access_digest))
+    hf_manifest m = {.name = name->as.s, .type = type->as.s, .guarded = hf_starts(path, HF_TEXT(ADDRESS_PREFIX))};
+    if (!m.guarded && !hf_starts(path, HF_TEXT(IPFS_PREFIX)))
+        return hf_fail(fault, HF_DENIED, "manifest: unknown type of access controller", 0);
+    if (m.guarded ? hf_address_parse(path, m.access_digest) : hf_cid_digest(hf_sub(path, IPFS_PREFIX_LEN, path.len), m.access_digest))
         return hf_fail(fault, HF_MALFORMED, "manifest: accessController is not a dag-cbor CID", 0);
     *ret = m;
     return HF_OK;

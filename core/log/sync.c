@@ -30,14 +30,16 @@ static void asleep(hf_sync *s, hf_sync_link *link) {
     }
 }
 
+static void link_free(hf_sync *s, hf_sync_link *link) {
+    if (link->awake) asleep(s, link);
+    hf_sync_heads_free(s, link);
+    hf_sync_link_deinit(s, link);
+    hf_release(s->mem, link, sizeof *link);
+}
+
 static void peer_free(hf_sync *s, hf_sync_peer *peer) {
     for (size_t i = 0; i < peer->links_cap; i++) {
-        hf_sync_link *link = peer->links[i];
-        if (!link) continue;
-        if (link->awake) asleep(s, link);
-        hf_sync_heads_free(s, link);
-        hf_sync_link_deinit(s, link);
-        hf_release(s->mem, link, sizeof *link);
+        if (peer->links[i]) link_free(s, peer->links[i]);
     }
     hf_release(s->mem, peer->links, peer->links_cap * sizeof(hf_sync_link *));
     hf_sync_peer **at = &s->peers;
@@ -65,7 +67,8 @@ void hf_sync_free(hf_sync *s) {
         job_free(s, s->jobs);
     }
     job_free(s, s->shown);
-    for (size_t i = 0; i < s->n_dbs; i++) db_free(s, s->dbs[i]);
+    for (size_t i = 0; i < s->n_dbs; i++)
+        if (s->dbs[i]) db_free(s, s->dbs[i]);
     hf_release(s->mem, s->dbs, s->dbs_cap * sizeof *s->dbs);
     hf_arena_deinit(&s->arena);
     hf_buf_deinit(&s->frame);
@@ -133,7 +136,7 @@ void hf_sync_abuse(hf_sync *s, hf_sync_peer *peer, const char *reason) {
     peer->abuse = reason;
     peer->abuse_due = true;
     for (size_t i = 0; i < s->n_dbs; i++) {
-        hf_sync_link *link = hf_sync_link_of(s, peer, s->dbs[i], false);
+        hf_sync_link *link = s->dbs[i] ? hf_sync_link_of(s, peer, s->dbs[i], false) : NULL;
         if (link) hf_sync_wake(s, link);
     }
 }
@@ -167,9 +170,12 @@ static hf_err add_db(hf_sync *s, hf_sync_db *db) {
     hf_err err = db->sync_name.err ? db->sync_name.err : db->heads_name.err;
     if (!err) err = hf_grow(s->mem, (void **)&s->dbs, &s->dbs_cap, sizeof *s->dbs, s->n_dbs + 1);
     if (!err && !s->heads_only) err = hf_swarm_protocol(s->swarm, hf_buf_bytes(&db->sync_name), tag);
-    if (!err) err = hf_swarm_protocol(s->swarm, hf_buf_bytes(&db->heads_name), tag + 1);
-    if (!err) s->dbs[s->n_dbs++] = db;
-    return err;
+    if (!err && (err = hf_swarm_protocol(s->swarm, hf_buf_bytes(&db->heads_name), tag + 1)))
+        hf_swarm_protocol_drop(s->swarm, hf_buf_bytes(&db->sync_name));
+    if (err) return err;
+    s->dbs[db->number] = db;
+    if (db->number == s->n_dbs) s->n_dbs++;
+    return HF_OK;
 }
 
 hf_err hf_sync_add(hf_sync *s, uint64_t now_ms, hf_log *log, uint64_t context) {
@@ -177,7 +183,7 @@ hf_err hf_sync_add(hf_sync *s, uint64_t now_ms, hf_log *log, uint64_t context) {
     if (!db) return HF_NOMEM;
     db->log = log;
     db->context = context;
-    db->number = (uint32_t)s->n_dbs;
+    while (db->number < s->n_dbs && s->dbs[db->number]) db->number++;
     hf_buf_init(&db->sync_name, s->mem);
     hf_buf_init(&db->heads_name, s->mem);
     hf_err err = add_db(s, db);
@@ -187,6 +193,59 @@ hf_err hf_sync_add(hf_sync *s, uint64_t now_ms, hf_log *log, uint64_t context) {
     }
     for (hf_sync_peer *p = s->peers; p; p = p->next) meet(s, now_ms, p, db);
     return HF_OK;
+}
+
+static hf_sync_db *db_of(hf_sync *s, const hf_log *log) {
+    for (size_t i = 0; i < s->n_dbs; i++)
+        if (s->dbs[i] && s->dbs[i]->log == log) return s->dbs[i];
+    return NULL;
+}
+
+static void drop_jobs(hf_sync *s, const hf_sync_db *db) {
+    s->jobs_last = NULL;
+    for (hf_sync_job **at = &s->jobs; *at;) {
+        hf_sync_job *job = *at;
+        if (job->db == db) {
+            *at = job->next;
+            job_free(s, job);
+        } else {
+            s->jobs_last = job;
+            at = &job->next;
+        }
+    }
+}
+
+static void leave_link(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
+    if (link->has_stream) hf_swarm_stream_finish(s->swarm, now_ms, link->stream);
+    link->peer->links[link->db->number] = NULL;
+    link_free(s, link);
+}
+
+void hf_sync_remove(hf_sync *s, uint64_t now_ms, const hf_log *log) {
+    hf_sync_db *db = db_of(s, log);
+    if (!db) return;
+    for (hf_sync_peer *p = s->peers; p; p = p->next) {
+        hf_sync_link *link = hf_sync_link_of(s, p, db, false);
+        if (link) leave_link(s, now_ms, link);
+    }
+    drop_jobs(s, db);
+    hf_swarm_protocol_drop(s->swarm, hf_buf_bytes(&db->sync_name));
+    hf_swarm_protocol_drop(s->swarm, hf_buf_bytes(&db->heads_name));
+    s->dbs[db->number] = NULL;
+    db_free(s, db);
+}
+
+void hf_sync_retry(hf_sync *s, uint64_t now_ms, const hf_log *log) {
+    hf_sync_db *db = db_of(s, log);
+    if (!db) return;
+    db->ready = db->wanting = true;
+    for (hf_sync_peer *p = s->peers; p; p = p->next) {
+        hf_sync_link *link = hf_sync_link_of(s, p, db, false);
+        if (!link) continue;
+        link->n_refused = 0;
+        if (link->speaks_heads && !link->speaks_sync) hf_sync_due(s, link->heads_ms = now_ms);
+        hf_sync_wake(s, link);
+    }
 }
 
 bool hf_sync_owns_tag(const hf_sync *s, uint32_t tag) {
@@ -199,14 +258,15 @@ static void identified(hf_sync *s, uint64_t now_ms, const hf_swarm_out *e) {
     hf_sync_peer *peer = hf_sync_peer_of(s, &e->peer, true);
     if (!peer) return meet_later(s, now_ms);
     peer->dialed = !e->inbound;
-    for (size_t i = 0; i < s->n_dbs; i++) meet(s, now_ms, peer, s->dbs[i]);
+    for (size_t i = 0; i < s->n_dbs; i++)
+        if (s->dbs[i]) meet(s, now_ms, peer, s->dbs[i]);
 }
 
 static void conn_down(hf_sync *s, uint64_t now_ms, const hf_swarm_out *e) {
     hf_sync_peer *peer = e->last ? hf_sync_peer_of(s, &e->peer, false) : NULL;
     if (!peer) return;
     for (size_t i = 0; i < s->n_dbs; i++) {
-        hf_sync_link *link = hf_sync_link_of(s, peer, s->dbs[i], false);
+        hf_sync_link *link = s->dbs[i] ? hf_sync_link_of(s, peer, s->dbs[i], false) : NULL;
         if (link) hf_sync_wants_of_stream_failed(s, now_ms, link);
     }
     peer_free(s, peer);
@@ -216,7 +276,7 @@ static void stream_event(hf_sync *s, uint64_t now_ms, const hf_swarm_out *e) {
     hf_sync_db *db = s->dbs[(e->tag - s->tag_first) / 2];
     bool heads = (e->tag - s->tag_first) % 2;
     bool arrives = e->kind == HF_SWARM_STREAM_OPEN && e->inbound;
-    hf_sync_link *link = hf_sync_link_of(s, hf_sync_peer_of(s, &e->peer, arrives), db, arrives);
+    hf_sync_link *link = db ? hf_sync_link_of(s, hf_sync_peer_of(s, &e->peer, arrives), db, arrives) : NULL;
     if (link && !link->peer->abuse) {
         if (heads) hf_sync_heads_event(s, now_ms, link, e);
         else hf_sync_stream_event(s, now_ms, link, e);
@@ -264,13 +324,8 @@ static void brought(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_bitswa
 /* Bitswap keeps one want a CID; several logs may have asked for the same identity. */
 void hf_sync_bitswap(hf_sync *s, uint64_t now_ms, const hf_bitswap_out *out) {
     if (out->cid.len != HF_CID_LEN) return;
-    for (size_t i = 0; i < s->n_dbs; i++) brought(s, now_ms, s->dbs[i], out);
-}
-
-static hf_sync_db *db_of(hf_sync *s, const hf_log *log) {
     for (size_t i = 0; i < s->n_dbs; i++)
-        if (s->dbs[i]->log == log) return s->dbs[i];
-    return NULL;
+        if (s->dbs[i]) brought(s, now_ms, s->dbs[i], out);
 }
 
 static void wake_all(hf_sync *s, uint64_t now_ms, hf_sync_db *db) {
@@ -358,6 +413,7 @@ static hf_sync_kind job_work(hf_sync *s, uint64_t now_ms, hf_sync_out *out) {
 static hf_sync_kind dbs_work(hf_sync *s, uint64_t now_ms, hf_sync_out *out) {
     for (size_t i = 0; i < s->n_dbs; i++) {
         hf_sync_db *db = s->dbs[i];
+        if (!db) continue;
         hf_sync_kind kind = db->ready ? hf_sync_join_ready(s, now_ms, db, out) : HF_SYNC_NONE;
         if (!kind && (db->wanting || db->failed)) kind = hf_sync_fetch_work(s, now_ms, db, out);
         if (kind) return kind;
@@ -405,7 +461,8 @@ static void meet_again(hf_sync *s, uint64_t now_ms) {
     for (size_t i = 0; (id = hf_swarm_peer(s->swarm, i)); i++) {
         hf_sync_peer *peer = hf_sync_peer_of(s, id, true);
         if (!peer) return meet_later(s, now_ms);
-        for (size_t k = 0; k < s->n_dbs; k++) meet(s, now_ms, peer, s->dbs[k]);
+        for (size_t k = 0; k < s->n_dbs; k++)
+            if (s->dbs[k]) meet(s, now_ms, peer, s->dbs[k]);
     }
 }
 
@@ -414,6 +471,7 @@ void hf_sync_tick(hf_sync *s, uint64_t now_ms) {
     s->due_ms = UINT64_MAX;
     meet_again(s, now_ms);
     for (size_t i = 0; i < s->n_dbs; i++) {
+        if (!s->dbs[i]) continue;
         hf_sync_fetch_tick(s, now_ms, s->dbs[i]);
         for (hf_sync_peer *p = s->peers; p; p = p->next) {
             hf_sync_link *link = hf_sync_link_of(s, p, s->dbs[i], false);
@@ -441,6 +499,7 @@ size_t hf_sync_behind(const hf_sync *s, const hf_peer_id *peer) {
     size_t n = 0;
     bool any = false;
     for (size_t i = 0; p && i < s->n_dbs; i++) {
+        if (!s->dbs[i]) continue;
         hf_sync_link *link = i < p->links_cap ? p->links[i] : NULL;
         bool heard = link && link->heard;
         any = any || heard;

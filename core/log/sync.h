@@ -31,6 +31,11 @@ void hf_sync_free(hf_sync *sync);
 void hf_sync_heads_only(hf_sync *sync);
 /* Takes part for this log (borrowed; must outlive sync): registers both protocols. `context` comes back with its entries. */
 HF_MUST_USE hf_err hf_sync_add(hf_sync *sync, uint64_t now_ms, hf_log *log, uint64_t context);
+/* Takes part no longer: its streams are finished, its wants forgotten, both protocols dropped; nothing of it comes out any more. The log is not
+ * touched after this. */
+void hf_sync_remove(hf_sync *sync, uint64_t now_ms, const hf_log *log);
+/* The log may take now what it did not before (hf_log_access_changed): tries what waits, and asks peers anew for what was refused. */
+void hf_sync_retry(hf_sync *sync, uint64_t now_ms, const hf_log *log);
 bool hf_sync_owns_tag(const hf_sync *sync, uint32_t tag);
 
 /* Every swarm event with a tag of ours, and every IDENTIFIED and CONN_DOWN. */
@@ -45,7 +50,7 @@ typedef enum hf_sync_kind {
     HF_SYNC_NONE = 0,
     HF_SYNC_IDENTITY,   /* context, block, digest: a verified identity block, known to the log now: store it */
     HF_SYNC_ENTRY,      /* context, entry, index, peer: joined: store and apply it; comes in index order */
-    HF_SYNC_REFUSED,    /* context, digest, peer, err, reason */
+    HF_SYNC_REFUSED,    /* context, digest, peer, err, reason; err HF_MISSING: not refused, it waits for its writer to be granted access */
     HF_SYNC_ABUSE,      /* peer, reason: the shell should close it */
     HF_SYNC_LEVEL,      /* context, peer: we and this peer have the same heads now (once a change) */
     HF_SYNC_WORKED,     /* nothing to show, but swarm and bitswap may have something now: drain them, then call again */

@@ -64,9 +64,20 @@ static hf_sync_kind refuse_block(hf_sync *s, hf_sync_db *db, const hf_peer_id *f
     return hf_sync_refuse(s, db, from, digest, err, reason, out);
 }
 
+/* Told, and not held against the peer: it may have the grant already. */
+static hf_sync_kind held(const hf_sync_db *db, const hf_peer_id *from, const uint8_t digest[32], const char *reason, hf_sync_out *out) {
+    out->context = db->context;
+    out->peer = *from;
+    out->err = HF_MISSING;
+    out->reason = reason;
+    memcpy(out->digest, digest, 32);
+    return HF_SYNC_REFUSED;
+}
+
 hf_sync_kind hf_sync_join(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, hf_bytes block, uint32_t *ret_index,
                           hf_sync_out *out) {
     hf_fault fault = {"refused", 0};
+    uint64_t n_held = hf_log_counts(db->log)->held;
     hf_err err = hf_log_join(db->log, block, &s->arena, &s->entry, ret_index, &fault);
     switch (err) {
     case HF_OK:
@@ -78,9 +89,9 @@ hf_sync_kind hf_sync_join(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, hf
         return HF_SYNC_WORKED;
     case HF_MISSING:
         hf_sync_want_met(db, s->entry.digest);
-        db->wanting = true;
+        db->wanting = db->ready = true; /* ready: it may vouch for what was held */
         db->source = *from;
-        return HF_SYNC_WORKED;
+        return hf_log_counts(db->log)->held > n_held ? held(db, from, s->entry.digest, fault.what, out) : HF_SYNC_WORKED;
     case HF_NOMEM: return HF_SYNC_WORKED; /* lost: what comes after it will want it */
     default: return refuse_block(s, db, from, block, err, fault.what, out);
     }
@@ -91,6 +102,7 @@ hf_sync_kind hf_sync_join_ready(hf_sync *s, uint64_t now_ms, hf_sync_db *db, hf_
     uint32_t index;
     hf_err err = hf_log_ready(db->log, &s->arena, &s->entry, &index, &fault);
     if (err == HF_OK) return show_entry(s, db, &db->source, index, out);
+    if (err == HF_MISSING) return held(db, &db->source, s->entry.digest, fault.what, out);
     if (err == HF_NOMEM) hf_sync_rewant(s, now_ms, db);
     if (err != HF_NOT_FOUND && err != HF_NOMEM)
         return hf_sync_refuse(s, db, &db->source, s->entry.digest, err, fault.what, out);

@@ -173,6 +173,18 @@ void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type
     hf_envelope_add(envelope, swarm->seed, swarm->public_key, domain, payload_type, payload);
 }
 
+void hf_swarm_protocol_drop(hf_swarm *swarm, hf_bytes name) {
+    for (size_t i = 0; i < swarm->n_protocols; i++) {
+        hf_protocol *p = &swarm->protocols[i];
+        if (!hf_eq(name, HF_BYTES(p->name, p->len))) continue;
+        hf_release(swarm->mem, p->name, p->len);
+        swarm->protocol_bytes -= name.len + 3;
+        *p = swarm->protocols[--swarm->n_protocols];
+        swarm->push_wanted = swarm->first_peer != NULL;
+        return;
+    }
+}
+
 hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs) {
     hf_buf fresh;
     if (n_addrs > ADDRESSES_MAX) return HF_LIMIT;

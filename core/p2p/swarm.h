@@ -39,6 +39,8 @@ const hf_peer_id *hf_swarm_self(const hf_swarm *swarm);
 HF_MUST_USE hf_err hf_swarm_protocol(hf_swarm *swarm, hf_bytes name, uint32_t tag);
 /* Lets a protocol run on limited connections too, both ways; others are refused there. HF_LIMIT: more than 32. */
 HF_MUST_USE hf_err hf_swarm_allow_limited(hf_swarm *swarm, hf_bytes protocol);
+/* Forgets it: new streams of it are refused; those that are open go on. Peers that speak identify push are told. */
+void hf_swarm_protocol_drop(hf_swarm *swarm, hf_bytes name);
 /* Addresses told to others in identify (binary multiaddrs, copied; replaces the earlier set). */
 HF_MUST_USE hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs);
 
