@@ -13,6 +13,7 @@
 #ifndef HF_CORE_H
 #define HF_CORE_H
 #include "app/app.h"
+#include "orbit/operation.h"
 #include "p2p/bitswap.h"
 #include "p2p/swarm.h"
 
@@ -83,19 +84,21 @@ typedef enum hf_out_kind {
     HF_OUT_LEVEL,        /* peer: has what we have, for now */
     HF_OUT_INTRODUCED,   /* peer (who introduces), peers, n_peers: can be reached by signals */
     HF_OUT_SIGNAL,       /* peer (from), bytes */
-    HF_OUT_REFUSED,      /* peer, database, reason: an entry that was not taken */
+    HF_OUT_REFUSED,      /* peer, database, cid, reason: an entry that was not taken; waits: it may be, when its writer is granted access */
+    HF_OUT_DATABASE,     /* database, reason (BROKEN): its phase changed, see hf_core_db_info. In LOADING the shell hands in what it has stored under
+                            its address (hf_core_load), then calls hf_core_db_loaded. */
 } hf_out_kind;
 
 typedef struct hf_out {
     hf_out_kind kind;
     uint64_t seq, conn;
-    uint32_t database;           /* 1 + index of the schema; 0: none */
+    uint32_t database;           /* 1 + index of the schema, or the number of one added at run time; 0: none */
     uint8_t cid[HF_CID_LEN];
     hf_bytes bytes;
     hf_peer_id peer;
     const hf_peer_id *peers;
     size_t n_peers;
-    bool last;
+    bool last, waits;
     const char *reason;
     const hf_identify *identify;
 } hf_out;
@@ -104,12 +107,86 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *ret_out);
 uint64_t hf_core_deadline(const hf_core *core);
 void hf_core_tick(hf_core *core, uint64_t now_ms);
 
+/* ---- OrbitDB databases beyond the app's, added at run time ----
+ * They are js's own types, readable and writable by js peers, and live until they are closed: the core stores the list of them, and loads it again.
+ * A guarded one (orbitdb access controller) opens a second database, which says who may write; that one has a number too.
+ * At most 64 in all, as many as identify can name. */
+typedef enum hf_core_phase {
+    HF_CORE_SEEKING,     /* asks connected peers for its manifest or access list, and those that come, until it has them */
+    HF_CORE_WAITING,     /* for the database that guards it */
+    HF_CORE_LOADING,     /* for the shell's stored blocks */
+    HF_CORE_OPEN,        /* replicates, can be read and written */
+    HF_CORE_BROKEN,      /* what stands under that address is no database: see problem */
+} hf_core_phase;
+
+typedef struct hf_core_db_access {
+    const hf_bytes *write; /* ids or "*"; none (NULL): our own id. Guarded: who may grant and revoke */
+    size_t n_write;
+    bool guarded;          /* grants can be changed at run time */
+} hf_core_db_access;
+
+/* Makes a database, or opens the one that was made with the same name, type ("events", "keyvalue", "keyvalue-indexed", "documents") and access.
+ * HF_MALFORMED: no name or no such type. HF_LIMIT: too many. */
+HF_MUST_USE hf_err hf_core_db_create(hf_core *core, uint64_t now_ms, hf_bytes name, hf_bytes type, const hf_core_db_access *access, uint32_t *ret_db);
+/* Opens what stands under "/orbitdb/zdpu…"; what is missing of it comes from peers. HF_OK also when it is open. HF_MALFORMED: no address. HF_LIMIT. */
+HF_MUST_USE hf_err hf_core_db_open(hf_core *core, uint64_t now_ms, hf_bytes address, uint32_t *ret_db);
+/* In phase LOADING: all that the shell had of it was handed in. */
+HF_MUST_USE hf_err hf_core_db_loaded(hf_core *core, uint64_t now_ms, uint32_t db);
+/* It is not replicated or served any more, and not opened again by the next start. What is stored stays. HF_NOT_FOUND. */
+HF_MUST_USE hf_err hf_core_db_close(hf_core *core, uint64_t now_ms, uint32_t db);
+
+/* Writes: see hf_orbit_operation for what each type takes. *ret_seq must be stored before it is acknowledged. HF_DENIED: we may not write here.
+ * HF_STATE: not open. */
+HF_MUST_USE hf_err hf_core_db_append(hf_core *core, uint64_t now_ms, uint32_t db, hf_orbit_op op, const hf_value *key, const hf_value *value,
+                                     uint8_t ret_digest[32], uint64_t *ret_seq, hf_fault *fault);
+/* Gives or takes a capability ("write", "admin", any name) of an identity id. HF_EXISTS: it is so. HF_STATE: not guarded, or not open. HF_DENIED. */
+HF_MUST_USE hf_err hf_core_db_grant(hf_core *core, uint64_t now_ms, uint32_t db, hf_bytes capability, hf_bytes id, uint64_t *ret_seq);
+HF_MUST_USE hf_err hf_core_db_revoke(hf_core *core, uint64_t now_ms, uint32_t db, hf_bytes capability, hf_bytes id, uint64_t *ret_seq);
+/* Who has it, by the guarding database; valid until the next call. Not guarded: none. */
+const hf_bytes *hf_core_db_capability(hf_core *core, uint32_t db, hf_bytes capability, size_t *ret_n);
+
+/* One thing that a database shows. Views are valid during the visit. */
+typedef struct hf_core_row {
+    uint8_t digest[32];          /* of the entry: js's hash */
+    const hf_value *key, *value; /* NULL: undefined. events have no key */
+    uint64_t time;
+    hf_bytes writer;             /* public key, hex */
+} hf_core_row;
+typedef struct hf_core_query {
+    const uint8_t *lt, *lte, *gt, *gte; /* events: digests of entries, NULL: not given; see hf_orbit_range */
+    size_t amount;               /* SIZE_MAX: all; of the newest, unless gt or gte say otherwise */
+    bool oldest_first;           /* js's all() */
+} hf_core_query;
+/* Visits what iterator() shows, newest first, until visit returns false. HF_STATE: not open. HF_NOT_FOUND: no such entry in the range. HF_MISSING: the
+ * store lost a block. NULL query: all. */
+HF_MUST_USE hf_err hf_core_db_each(hf_core *core, uint32_t db, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx);
+/* js's get: by key; in events by hash text. ret is valid until the next call. HF_NOT_FOUND. */
+HF_MUST_USE hf_err hf_core_db_get(hf_core *core, uint32_t db, const hf_value *key, hf_core_row *ret);
+/* Digests of the heads, newest first; returns how many there are. */
+size_t hf_core_db_heads(const hf_core *core, uint32_t db, uint8_t (*ret)[32], size_t n_max);
+
+typedef struct hf_core_db_about {
+    hf_bytes address, name, type;/* name and type are empty while SEEKING the manifest */
+    hf_core_phase phase;
+    uint32_t guard;              /* number of the database that says who may write; 0: the access list is fixed */
+    bool listed;                 /* false: only there because it guards another */
+    bool may_write;              /* we */
+    size_t n_entries, n_waiting; /* waiting: for ancestors, identities or grants */
+    hf_log_counters counters;
+    const char *problem;         /* BROKEN */
+} hf_core_db_about;
+/* HF_NOT_FOUND: no database added at run time has this number. */
+HF_MUST_USE hf_err hf_core_db_info(const hf_core *core, uint32_t db, hf_core_db_about *ret);
+/* Our own identity id: what access lists hold. */
+hf_bytes hf_core_identity(const hf_core *core);
+
 /* ---- looking in ---- */
 const hf_peer_id *hf_core_self(const hf_core *core);
 hf_app *hf_core_app(hf_core *core);                          /* NULL: a pure peer */
-size_t hf_core_n_databases(const hf_core *core);
-hf_bytes hf_core_address(const hf_core *core, uint32_t database);        /* "/orbitdb/zdpu…" */
-hf_collection *hf_core_collection(hf_core *core, uint32_t database);
+size_t hf_core_n_collections(const hf_core *core);           /* the app's databases: 1 ... n */
+size_t hf_core_n_databases(const hf_core *core);             /* the highest number in use */
+hf_bytes hf_core_address(const hf_core *core, uint32_t database);        /* "/orbitdb/zdpu…"; empty: no database has this number; a closed one does until all of it is stored */
+hf_collection *hf_core_collection(hf_core *core, uint32_t database);     /* NULL: not the app's */
 size_t hf_core_n_entries(const hf_core *core, uint32_t database);
 void hf_core_version(const hf_core *core, uint32_t database, uint8_t ret_version[32]);
 uint64_t hf_core_seq(const hf_core *core);                   /* of the newest write */

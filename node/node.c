@@ -151,19 +151,47 @@ static void peer_up(hf_node *node, const hf_out *out) {
     say_peer(node, "peer up", out);
 }
 
+/* ---- databases added at run time ---- */
+
+typedef struct replay { hf_node *node; uint32_t database; } replay;
+
+static bool replay_one(void *ctx, hf_bytes address, hf_bytes block) {
+    const replay *r = ctx;
+    hf_fault fault = {"", 0};
+    if (!hf_eq(address, hf_core_address(r->node->core, r->database))) return true;
+    if (hf_core_load(r->node->core, r->database, block, &fault))
+        hf_say(HF_LEVEL_ERROR, "a stored block does not load; peers will be asked for it", "reason", fault.what, NULL);
+    return true;
+}
+
+/* It was open once, perhaps: what the store has of it comes before what peers have. */
+static void database_news(hf_node *node, const hf_out *out) {
+    hf_core_db_about about;
+    if (hf_core_db_info(node->core, out->database, &about)) return;
+    if (about.phase == HF_CORE_BROKEN) hf_say(HF_LEVEL_WARN, "a database cannot be opened", "reason", out->reason ? out->reason : "", NULL);
+    if (about.phase != HF_CORE_LOADING) return;
+    replay r = {node, out->database};
+    const char *why = "";
+    hf_err err = hf_store_each(node->store, replay_one, &r, &why);
+    if (!err) err = hf_core_db_loaded(node->core, hf_node_now(node), out->database);
+    if (err) hf_say(HF_LEVEL_ERROR, "a database cannot be opened", "error", hf_err_name(err), "why", why, NULL);
+}
+
 static void take(hf_node *node, const hf_out *out) {
     switch (out->kind) {
     case HF_OUT_STORE: out_store(node, out); break;
     case HF_OUT_SEND: out_send(node, out); break;
     case HF_OUT_CONN_CLOSE: out_close(node, out); break;
     case HF_OUT_CHANGED:
-        if (node->http) hf_http_changed(node->http, hf_collection_schema(hf_core_collection(node->core, out->database))->name);
+        if (node->http && hf_core_collection(node->core, out->database))
+            hf_http_changed(node->http, hf_collection_schema(hf_core_collection(node->core, out->database))->name);
         break;
+    case HF_OUT_DATABASE: database_news(node, out); break;
     case HF_OUT_PEER_UP: peer_up(node, out); break;
     case HF_OUT_PEER_DOWN: say_peer(node, "peer down", out); break;
     case HF_OUT_REFUSED:
-        node->n_refused++;
-        say_peer(node, "entry refused", out);
+        node->n_refused += !out->waits;
+        say_peer(node, out->waits ? "entry waits for a grant" : "entry refused", out);
         break;
     case HF_OUT_PEER_KNOWN:
     case HF_OUT_LEVEL:

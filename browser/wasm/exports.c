@@ -258,7 +258,7 @@ uint32_t EXPORT(hf_w_describe)(void) {
     hf_core_describe(core, &result);
     for (int pass = 0; pass < 2; pass++) {
         hf_buf_add_str(&result, pass ? ",\"versions\":{" : ",\"entries\":{");
-        for (uint32_t i = 1; i <= hf_core_n_databases(core); i++) {
+        for (uint32_t i = 1; i <= hf_core_n_collections(core); i++) {
             uint8_t version[32];
             hf_core_version(core, i, version);
             if (i > 1) hf_buf_add_byte(&result, ',');

@@ -1,0 +1,160 @@
+/* core_out: what comes out of the core, and time. */
+#include "core_private.h"
+#include "core_tags.h"
+
+#include <string.h>
+
+static void close_peer(hf_core *core, uint64_t now_ms, const hf_peer_id *peer, const char *reason) {
+    for (size_t i = 0; i < core->n_conns; i++)
+        if (hf_peer_id_eq(&core->conns[i].peer, peer)) hf_swarm_conn_close(core->swarm, now_ms, core->conns[i].conn, reason);
+}
+
+/* ---- what comes out ---- */
+
+static hf_out_kind conn_up(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
+    if (hf_grow(core->mem, (void **)&core->conns, &core->conns_cap, sizeof *core->conns, core->n_conns + 1)) {
+        hf_swarm_conn_close(core->swarm, now_ms, e->conn, "no memory for a connection");
+        return HF_OUT_NONE;
+    }
+    core->conns[core->n_conns++] = (hf_core_conn){e->conn, e->peer};
+    return HF_OUT_PEER_UP;
+}
+
+static void conn_down(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
+    for (size_t i = 0; i < core->n_conns; i++)
+        if (core->conns[i].conn == e->conn) {
+            core->conns[i] = core->conns[--core->n_conns];
+            break;
+        }
+    if (e->last) hf_bitswap_event(core->bitswap, now_ms, e);
+    hf_sync_event(core->sync, now_ms, e);
+}
+
+static void dispatch(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
+    if (e->tag == TAG_BITSWAP) hf_bitswap_event(core->bitswap, now_ms, e);
+    else if (e->tag == TAG_SIGNAL) hf_signal_event(core->signal, now_ms, e);
+    else if (hf_sync_owns_tag(core->sync, e->tag)) hf_sync_event(core->sync, now_ms, e);
+}
+
+/* One of the swarm's outputs: the shell's business is returned, the rest goes to whom it concerns. */
+static hf_out_kind from_swarm(hf_core *core, uint64_t now_ms, const hf_swarm_out *e, hf_out *out) {
+    out->conn = e->conn;
+    out->peer = e->peer;
+    out->last = e->last;
+    out->bytes = e->bytes;
+    out->reason = e->reason;
+    out->identify = e->identify;
+    switch (e->kind) {
+    case HF_SWARM_SEND: return HF_OUT_SEND;
+    case HF_SWARM_CONN_CLOSE: return HF_OUT_CONN_CLOSE;
+    case HF_SWARM_CONN_UP: return conn_up(core, now_ms, e);
+    case HF_SWARM_IDENTIFIED:
+        hf_core_db_peer(core, now_ms, &e->peer);
+        hf_signal_event(core->signal, now_ms, e);
+        hf_sync_event(core->sync, now_ms, e);
+        return HF_OUT_PEER_KNOWN;
+    case HF_SWARM_CONN_DOWN: conn_down(core, now_ms, e); return HF_OUT_PEER_DOWN;
+    default: dispatch(core, now_ms, e); return HF_OUT_NONE;
+    }
+}
+
+static hf_out_kind from_sync(hf_core *core, uint64_t now_ms, const hf_sync_out *s, hf_out *out) {
+    hf_err err = HF_OK;
+    out->peer = s->peer;
+    out->database = (uint32_t)s->context;
+    out->reason = s->reason;
+    switch (s->kind) {
+    case HF_SYNC_IDENTITY: {
+        /* Known to one log now; the others may need it too, and it must outlive us. */
+        uint8_t cid[HF_CID_LEN];
+        hf_cid_from_digest(s->digest, cid);
+        hf_arena_clear(&core->scratch);
+        err = hf_core_store(core, 0, cid, s->block);
+        break;
+    }
+    case HF_SYNC_ENTRY: err = hf_core_take_entry(core, now_ms, (uint32_t)s->context, s->entry, s->index); break;
+    case HF_SYNC_REFUSED:
+        hf_cid_from_digest(s->digest, out->cid);
+        out->waits = s->err == HF_MISSING;
+        return HF_OUT_REFUSED;
+    case HF_SYNC_ABUSE: close_peer(core, now_ms, &s->peer, s->reason); break;
+    case HF_SYNC_LEVEL: core->databases[s->context - 1]->n_unconfirmed = 0; return HF_OUT_LEVEL;
+    case HF_SYNC_WORKED:
+    case HF_SYNC_NONE: break;
+    }
+    /* Without memory for the store's copy the index is ahead of the store; the peer will be asked again after a restart. */
+    if (err) close_peer(core, now_ms, &s->peer, "no memory for an entry");
+    return HF_OUT_NONE;
+}
+
+static hf_out_kind from_signal(hf_core *core, uint64_t now_ms, const hf_signal_out *s, hf_out *out) {
+    out->peer = s->peer;
+    out->peers = s->peers;
+    out->n_peers = s->n_peers;
+    out->bytes = s->data;
+    if (s->kind == HF_SIGNAL_PEERS) return HF_OUT_INTRODUCED;
+    if (s->kind == HF_SIGNAL_RECEIVED) return HF_OUT_SIGNAL;
+    close_peer(core, now_ms, &s->peer, s->reason);
+    return HF_OUT_NONE;
+}
+
+static bool show_record(hf_core *core, hf_out *out) {
+    hf_core_record *r = core->unsent;
+    if (!r) return false;
+    core->unsent = r->next;
+    out->seq = r->seq;
+    out->database = r->database;
+    out->bytes = HF_BYTES(r->bytes, r->len);
+    memcpy(out->cid, r->cid, HF_CID_LEN);
+    return true;
+}
+
+static bool show_change(hf_core *core, hf_out *out) {
+    for (size_t i = 0; i < core->n_databases; i++)
+        if (core->databases[i] && !core->databases[i]->closed && core->databases[i]->changed) {
+            core->databases[i]->changed = false;
+            out->database = (uint32_t)i + 1;
+            out->seq = core->seq;
+            return true;
+        }
+    return false;
+}
+
+hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
+    for (;;) {
+        hf_swarm_out swarm;
+        hf_bitswap_out bitswap;
+        hf_sync_out sync;
+        hf_signal_out signal;
+        memset(out, 0, sizeof *out);
+        if (show_record(core, out)) return out->kind = HF_OUT_STORE;
+        if (hf_swarm_next(core->swarm, &swarm)) out->kind = from_swarm(core, now_ms, &swarm, out);
+        else if (hf_bitswap_next(core->bitswap, &bitswap)) {
+            if (bitswap.kind == HF_BITSWAP_ABUSE) close_peer(core, now_ms, &bitswap.peer, bitswap.reason);
+            else { /* by CID: several may have asked for the same block, and bitswap keeps one context */
+                hf_core_db_bitswap(core, now_ms, &bitswap);
+                hf_sync_bitswap(core->sync, now_ms, &bitswap);
+            }
+        } else if (hf_sync_next(core->sync, now_ms, &sync)) out->kind = from_sync(core, now_ms, &sync, out);
+        else if (hf_signal_next(core->signal, &signal)) out->kind = from_signal(core, now_ms, &signal, out);
+        else if (hf_core_db_show(core, out)) out->kind = HF_OUT_DATABASE;
+        else if (show_change(core, out)) out->kind = HF_OUT_CHANGED;
+        else return HF_OUT_NONE;
+        if (out->kind) return out->kind;
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+uint64_t hf_core_deadline(const hf_core *core) {
+    uint64_t at = earlier(hf_swarm_deadline(core->swarm), hf_bitswap_deadline(core->bitswap));
+    return earlier(at, earlier(hf_sync_deadline(core->sync), hf_core_db_deadline(core)));
+}
+
+void hf_core_tick(hf_core *core, uint64_t now_ms) {
+    hf_swarm_tick(core->swarm, now_ms);
+    hf_bitswap_tick(core->bitswap, now_ms);
+    hf_sync_tick(core->sync, now_ms);
+    hf_core_db_tick(core, now_ms);
+}
+

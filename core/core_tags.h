@@ -1,0 +1,5 @@
+/* core_tags: whose a stream is, by the tag that the swarm gives back with its events. */
+#ifndef HF_CORE_TAGS_H
+#define HF_CORE_TAGS_H
+enum { TAG_BITSWAP = 1, TAG_SIGNAL = 2, TAG_SYNC = 16 };
+#endif
