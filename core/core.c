@@ -100,8 +100,12 @@ static hf_err peer_init(hf_core *core) {
     if (!core->swarm) return HF_NOMEM;
     core->bitswap = hf_bitswap_new(core->mem, core->swarm, TAG_BITSWAP, blocks);
     if (!core->bitswap) return HF_NOMEM;
+    hf_gossip_config gossip = {.ed25519_seed = config.ed25519_seed, .random = config.random, .random_ctx = config.random_ctx};
+    core->gossip = hf_gossip_new(core->mem, core->swarm, TAG_GOSSIP, &gossip);
+    if (!core->gossip) return HF_NOMEM;
     core->sync = hf_sync_new(core->mem, core->swarm, core->bitswap, blocks, TAG_SYNC);
     if (!core->sync) return HF_NOMEM;
+    hf_sync_gossip(core->sync, core->gossip);
     core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions);
     return core->signal ? HF_OK : HF_NOMEM;
 }
@@ -133,6 +137,7 @@ void hf_core_free(hf_core *core) {
     hf_mem *mem = core->mem;
     hf_signal_free(core->signal);
     hf_sync_free(core->sync);
+    hf_gossip_free(core->gossip);
     hf_bitswap_free(core->bitswap);
     hf_swarm_free(core->swarm);
     for (size_t i = 0; i < core->n_databases; i++)

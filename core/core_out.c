@@ -27,12 +27,19 @@ static void conn_down(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
             break;
         }
     if (e->last) hf_bitswap_event(core->bitswap, now_ms, e);
+    hf_gossip_event(core->gossip, now_ms, e);
     hf_sync_event(core->sync, now_ms, e);
+}
+
+static void from_gossip(hf_core *core, uint64_t now_ms, const hf_gossip_out *g) {
+    if (g->kind == HF_GOSSIP_ABUSE) close_peer(core, now_ms, &g->peer, g->reason);
+    else hf_sync_gossip_event(core->sync, now_ms, g);
 }
 
 static void dispatch(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
     if (e->tag == TAG_BITSWAP) hf_bitswap_event(core->bitswap, now_ms, e);
     else if (e->tag == TAG_SIGNAL) hf_signal_event(core->signal, now_ms, e);
+    else if (e->tag >= TAG_GOSSIP && e->tag < TAG_GOSSIP + HF_GOSSIP_TAGS) hf_gossip_event(core->gossip, now_ms, e);
     else if (hf_sync_owns_tag(core->sync, e->tag)) hf_sync_event(core->sync, now_ms, e);
 }
 
@@ -47,9 +54,10 @@ static hf_out_kind from_swarm(hf_core *core, uint64_t now_ms, const hf_swarm_out
     switch (e->kind) {
     case HF_SWARM_SEND: return HF_OUT_SEND;
     case HF_SWARM_CONN_CLOSE: return HF_OUT_CONN_CLOSE;
-    case HF_SWARM_CONN_UP: return conn_up(core, now_ms, e);
+    case HF_SWARM_CONN_UP: hf_gossip_event(core->gossip, now_ms, e); return conn_up(core, now_ms, e);
     case HF_SWARM_IDENTIFIED:
         hf_core_db_peer(core, now_ms, &e->peer);
+        hf_gossip_event(core->gossip, now_ms, e);
         hf_signal_event(core->signal, now_ms, e);
         hf_sync_event(core->sync, now_ms, e);
         return HF_OUT_PEER_KNOWN;
@@ -124,6 +132,7 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
     for (;;) {
         hf_swarm_out swarm;
         hf_bitswap_out bitswap;
+        hf_gossip_out gossip;
         hf_sync_out sync;
         hf_signal_out signal;
         memset(out, 0, sizeof *out);
@@ -135,7 +144,8 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
                 hf_core_db_bitswap(core, now_ms, &bitswap);
                 hf_sync_bitswap(core->sync, now_ms, &bitswap);
             }
-        } else if (hf_sync_next(core->sync, now_ms, &sync)) out->kind = from_sync(core, now_ms, &sync, out);
+        } else if (hf_gossip_next(core->gossip, &gossip)) from_gossip(core, now_ms, &gossip);
+        else if (hf_sync_next(core->sync, now_ms, &sync)) out->kind = from_sync(core, now_ms, &sync, out);
         else if (hf_signal_next(core->signal, &signal)) out->kind = from_signal(core, now_ms, &signal, out);
         else if (hf_core_db_show(core, out)) out->kind = HF_OUT_DATABASE;
         else if (show_change(core, out)) out->kind = HF_OUT_CHANGED;
@@ -147,13 +157,14 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t hf_core_deadline(const hf_core *core) {
-    uint64_t at = earlier(hf_swarm_deadline(core->swarm), hf_bitswap_deadline(core->bitswap));
+    uint64_t at = earlier(hf_swarm_deadline(core->swarm), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
     return earlier(at, earlier(hf_sync_deadline(core->sync), hf_core_db_deadline(core)));
 }
 
 void hf_core_tick(hf_core *core, uint64_t now_ms) {
     hf_swarm_tick(core->swarm, now_ms);
     hf_bitswap_tick(core->bitswap, now_ms);
+    hf_gossip_tick(core->gossip, now_ms);
     hf_sync_tick(core->sync, now_ms);
     hf_core_db_tick(core, now_ms);
 }

@@ -71,6 +71,7 @@ struct hf_core {
     size_t n_collections;
     hf_swarm *swarm;
     hf_bitswap *bitswap;
+    hf_gossip *gossip;
     hf_sync *sync;
     hf_signal *signal;
     hf_core_record *first, **last, *unsent; /* oldest first; unsent: first that STORE has not shown */

@@ -187,6 +187,7 @@ hf_err hf_sync_add(hf_sync *s, uint64_t now_ms, hf_log *log, uint64_t context) {
     hf_buf_init(&db->sync_name, s->mem);
     hf_buf_init(&db->heads_name, s->mem);
     hf_err err = add_db(s, db);
+    if (!err && (err = hf_sync_gossip_join(s, now_ms, db))) return hf_sync_remove(s, now_ms, log), err;
     if (err) {
         db_free(s, db);
         return err;
@@ -207,6 +208,7 @@ static void drop_jobs(hf_sync *s, const hf_sync_db *db) {
         hf_sync_job *job = *at;
         if (job->db == db) {
             *at = job->next;
+            s->n_messages -= job->id_len > 0;
             job_free(s, job);
         } else {
             s->jobs_last = job;
@@ -229,6 +231,7 @@ void hf_sync_remove(hf_sync *s, uint64_t now_ms, const hf_log *log) {
         if (link) leave_link(s, now_ms, link);
     }
     drop_jobs(s, db);
+    hf_sync_gossip_leave(s, now_ms, db);
     hf_swarm_protocol_drop(s->swarm, hf_buf_bytes(&db->sync_name));
     hf_swarm_protocol_drop(s->swarm, hf_buf_bytes(&db->heads_name));
     s->dbs[db->number] = NULL;
@@ -299,14 +302,18 @@ void hf_sync_event(hf_sync *s, uint64_t now_ms, const hf_swarm_out *e) {
     }
 }
 
+void hf_sync_job_add(hf_sync *s, hf_sync_job *job) {
+    if (s->jobs_last) s->jobs_last->next = job;
+    else s->jobs = job;
+    s->jobs_last = job;
+}
+
 static hf_err add_job(hf_sync *s, hf_sync_db *db, const hf_bitswap_out *out, bool identity) {
     hf_sync_job *job = hf_alloc(s->mem, sizeof *job + out->block.len);
     if (!job) return HF_NOMEM;
     *job = (hf_sync_job){.peer = out->peer, .db = db, .identity = identity, .len = out->block.len};
     memcpy(job->block, out->block.ptr, out->block.len);
-    if (s->jobs_last) s->jobs_last->next = job;
-    else s->jobs = job;
-    s->jobs_last = job;
+    hf_sync_job_add(s, job);
     return HF_OK;
 }
 
@@ -346,6 +353,7 @@ static void note_durable(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_l
     uint8_t cid[HF_CID_LEN];
     hf_cid_from_digest(item->digest, cid);
     hf_bitswap_have(s->bitswap, now_ms, HF_BYTES(cid, sizeof cid));
+    hf_sync_gossip_durable(s, now_ms, db, item);
 }
 
 void hf_sync_durable(hf_sync *s, uint64_t now_ms, const hf_log *log, size_t n_entries) {
@@ -405,6 +413,7 @@ static hf_sync_kind job_work(hf_sync *s, uint64_t now_ms, hf_sync_out *out) {
     if (!s->jobs) s->jobs_last = NULL;
     hf_bytes block = HF_BYTES(job->block, job->len);
     uint32_t index;
+    if (job->id_len) return hf_sync_gossip_work(s, now_ms, job, out);
     if (job->identity) return hf_sync_join_identity(s, now_ms, job->db, &job->peer, block, out);
     return hf_sync_join(s, job->db, &job->peer, block, &index, out);
 }

@@ -7,7 +7,8 @@
  *   Every HF_SYNC_COMPARE_MS both compare heads again; a head still unknown is asked for by digest (one writer in two places, lost messages).
  * - To all others OrbitDB's own: `/orbitdb/heads` + address (each frame one entry, FIN when done; read until FIN, CBOR delimits itself), then
  *   missing ancestors, identities and the head's own block by bitswap. Interop notes sections 1 and 11. We open it when a peer that speaks it
- *   is identified, when our heads changed (at most once a second), and every HF_SYNC_HEADS_MS, so that a lost message is repaired.
+ *   is identified or subscribes, when our heads changed (at most once a second), and every HF_SYNC_HEADS_MS, so that a lost message is repaired.
+ *   With gossip, new heads are also published under the address, and what others publish is joined.
  *
  * Nothing that is not durable here is shown to others: see hf_sync_durable.
  * Limits: 64 heads a message, 64 KiB batches, one message 1 MiB, hf_log's pool; a peer whose entries are refused 16 times is reported (ABUSE).
@@ -15,12 +16,13 @@
 #ifndef HF_SYNC_H
 #define HF_SYNC_H
 #include "../p2p/bitswap.h"
+#include "../p2p/gossip.h"
 #include "../p2p/swarm.h"
 #include "log.h"
 
 #define HF_SYNC_PROTOCOL "/holdfast/sync/1.0.0"
 #define HF_HEADS_PROTOCOL "/orbitdb/heads"
-enum { HF_SYNC_COMPARE_MS = 5000, HF_SYNC_HEADS_MS = 30000, HF_SYNC_HEADS_MAX = 64 };
+enum { HF_SYNC_COMPARE_MS = 5000, HF_SYNC_HEADS_MS = 5000, HF_SYNC_HEADS_MAX = 64 };
 
 typedef struct hf_sync hf_sync;
 
@@ -29,6 +31,9 @@ hf_sync *hf_sync_new(hf_mem *mem, hf_swarm *swarm, hf_bitswap *bitswap, hf_block
 void hf_sync_free(hf_sync *sync);
 /* Before the first hf_sync_add: leaves Holdfast's own way out, as a peer that knows only OrbitDB would. */
 void hf_sync_heads_only(hf_sync *sync);
+/* Before the first hf_sync_add: each log's address becomes a topic (borrowed; must outlive sync). Then every output of it goes to hf_sync_gossip_event. */
+void hf_sync_gossip(hf_sync *sync, hf_gossip *gossip);
+void hf_sync_gossip_event(hf_sync *sync, uint64_t now_ms, const hf_gossip_out *out);
 /* Takes part for this log (borrowed; must outlive sync): registers both protocols. `context` comes back with its entries. */
 HF_MUST_USE hf_err hf_sync_add(hf_sync *sync, uint64_t now_ms, hf_log *log, uint64_t context);
 /* Takes part no longer: its streams are finished, its wants forgotten, both protocols dropped; nothing of it comes out any more. The log is not

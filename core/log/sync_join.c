@@ -21,7 +21,7 @@ hf_sync_kind hf_sync_refuse(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, 
     hf_sync_peer *peer = hf_sync_peer_of(s, from, false);
     hf_sync_link *link = hf_sync_link_of(s, peer, db, false);
     if (link) remember_refused(link, digest);
-    if (peer && ++peer->n_refused >= HF_SYNC_REFUSED_MAX)
+    if (peer && !s->blameless && ++peer->n_refused >= HF_SYNC_REFUSED_MAX)
         hf_sync_abuse(s, peer, "sync: too many entries that had to be refused");
     out->context = db->context;
     out->peer = *from;

@@ -4,7 +4,8 @@
  *      sync_stream.c    Holdfast's way: what is said and sent on the one stream
  *      sync_clock.c     Holdfast's way: clocks of writers
  *      sync_input.c     Holdfast's way: what is heard
- *      heads.c          OrbitDB's way
+ *      heads.c          OrbitDB's way: exchanging heads
+ *      sync_gossip.c    OrbitDB's way: heads that are published
  *      sync_join.c      judging what came, by whichever way
  *      sync_fetch.c     what the log wants: asking for it, giving it up
  *
@@ -36,6 +37,9 @@ enum {
     HF_SYNC_HEADS_STREAMS = 4,              /* of one peer and log, being read */
     HF_SYNC_HEADS_READ_MS = 30000,
     HF_SYNC_HEADS_GAP_MS = 1000,
+    HF_SYNC_GOSSIPED = 64,                  /* entries that came by gossip, remembered so that they are not published again */
+    HF_SYNC_PUBLISH_A_SECOND = 32,
+    HF_SYNC_MESSAGES_MAX = 256,             /* of gossip, waiting to be joined; more are ignored */
 };
 
 typedef struct hf_sync_db hf_sync_db;
@@ -73,6 +77,10 @@ struct hf_sync_db {
     size_t n_wants;
     bool ready, wanting, failed;            /* ask hf_log_ready, hf_log_wanted; some want is at HF_SYNC_FAILED */
     hf_peer_id source;                      /* who caused what is ready or wanted */
+    uint8_t gossiped[HF_SYNC_GOSSIPED][32];
+    size_t n_gossiped;
+    uint64_t publish_ms;                    /* when the second began in which n_published were */
+    unsigned n_published;
     uint64_t rewant_ms;                     /* 0, or: there was no memory, try again then */
 };
 
@@ -136,12 +144,13 @@ struct hf_sync_peer {
     size_t links_cap;
 };
 
-/* A block that bitswap brought. */
+/* A block that bitswap brought, or (id_len > 0) gossip. */
 typedef struct hf_sync_job {
     struct hf_sync_job *next;
     hf_peer_id peer;
     hf_sync_db *db;
     bool identity;
+    uint8_t id_len, id[HF_GOSSIP_ID_MAX];
     size_t len;
     uint8_t block[];
 } hf_sync_job;
@@ -150,9 +159,12 @@ struct hf_sync {
     hf_mem *mem;
     hf_swarm *swarm;
     hf_bitswap *bitswap;
+    hf_gossip *gossip;                      /* NULL: none */
     hf_block_source blocks;
     uint32_t tag_first;
     bool heads_only;
+    bool blameless;                         /* what is refused now is not held against who brought it */
+    size_t n_messages;                      /* of gossip among the jobs */
     hf_sync_db **dbs;
     size_t n_dbs, dbs_cap;
     hf_sync_peer *peers;
@@ -173,6 +185,14 @@ hf_sync_link *hf_sync_link_of(hf_sync *s, hf_sync_peer *peer, hf_sync_db *db, bo
 void hf_sync_wake(hf_sync *s, hf_sync_link *link);
 void hf_sync_due(hf_sync *s, uint64_t at_ms);
 void hf_sync_abuse(hf_sync *s, hf_sync_peer *peer, const char *reason);
+
+void hf_sync_job_add(hf_sync *s, hf_sync_job *job);
+
+/* ---- sync_gossip.c ---- */
+HF_MUST_USE hf_err hf_sync_gossip_join(hf_sync *s, uint64_t now_ms, const hf_sync_db *db);
+void hf_sync_gossip_leave(hf_sync *s, uint64_t now_ms, const hf_sync_db *db);
+void hf_sync_gossip_durable(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_log_item *item);
+hf_sync_kind hf_sync_gossip_work(hf_sync *s, uint64_t now_ms, hf_sync_job *job, hf_sync_out *out);
 
 /* ---- sync_stream.c ---- */
 void hf_sync_stream_event(hf_sync *s, uint64_t now_ms, hf_sync_link *link, const hf_swarm_out *event);
