@@ -25,6 +25,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { createOrbitDB, IPFSAccessController, OrbitDBAccessController } from '@orbitdb/core'
 
 const [program, only] = process.argv.slice(2)
+const nodes = []
 const work = mkdtempSync(join(tmpdir(), 'orbitdb-'))
 let seeds = 1
 
@@ -32,6 +33,7 @@ let seeds = 1
 class Node {
   static async start () {
     const node = new Node()
+    nodes.push(node)
     node.child = spawn(program, [String(seeds++)], { stdio: ['pipe', 'pipe', 'inherit'] })
     node.lines = []
     node.waiting = []
@@ -174,7 +176,8 @@ async function refused (promise, what) {
   throw new Error(`was taken: ${what}`)
 }
 
-const anyone = IPFSAccessController({ write: ['*'] })
+// Made anew each time: it keeps the block store of the peer that used it first.
+const anyone = () => IPFSAccessController({ write: ['*'] })
 
 const tests = {
   async 'js opens what we made, all types, over TCP' () {
@@ -185,7 +188,7 @@ const tests = {
   },
   async 'we open what js made, all types, over WebSocket' () {
     await bothWrite({}, (node) => node, async (js, node, type) => {
-      const theirs = await js.open(`made there ${type}`, { type, AccessController: anyone })
+      const theirs = await js.open(`made there ${type}`, { type, AccessController: anyone() })
       const ours = await node.open(theirs.address)
       await ours.isOpen()
       return [theirs, ours]
@@ -195,7 +198,7 @@ const tests = {
     const node = await Node.start()
     const writer = await newJs()
     await joinNode(writer, node)
-    const theirs = await writer.open('left behind', { type: 'events', AccessController: anyone })
+    const theirs = await writer.open('left behind', { type: 'events', AccessController: anyone() })
     for (let i = 0; i < 40; i++) await theirs.add({ i })
     const ours = await node.open(theirs.address)
     await same(theirs, ours, 40)
@@ -211,7 +214,7 @@ const tests = {
   },
   async 'we come late, and get from js what was written before, while it goes on writing' () {
     const js = await newJs()
-    const theirs = await js.open('early', { type: 'documents', AccessController: anyone })
+    const theirs = await js.open('early', { type: 'documents', AccessController: anyone() })
     for (let i = 0; i < 60; i++) await theirs.put({ _id: `d${i % 20}`, i })
     for (let i = 0; i < 5; i++) await theirs.del(`d${i}`)
     const node = await Node.start()
@@ -373,6 +376,7 @@ for (const [name, run] of Object.entries(tests)) {
   } catch (err) {
     failed++
     console.log(`FAILED ${name}: ${err.stack}`)
+    for (const node of nodes) if (node.child.exitCode === null) console.log(`  our side said: ${node.lines.slice(-12).join(' | ')}`)
   }
 }
 for (const js of peers) await js.stop().catch(() => {})
