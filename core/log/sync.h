@@ -7,7 +7,8 @@
  *   Every HF_SYNC_COMPARE_MS both compare heads again; a head still unknown is asked for by digest (one writer in two places, lost messages).
  * - To all others OrbitDB's own: `/orbitdb/heads` + address (each frame one entry, FIN when done; read until FIN, CBOR delimits itself), then
  *   missing ancestors, identities and the head's own block by bitswap. Interop notes sections 1 and 11. We open it when a peer that speaks it
- *   is identified or subscribes, when our heads changed (at most once a second), and every HF_SYNC_HEADS_MS, so that a lost message is repaired.
+ *   is identified or subscribes, when our heads changed (at most once a second), and every HF_SYNC_HEADS_MS (with gossip: every
+ *   HF_SYNC_COMPARE_MS), so that a lost message is repaired.
  *   With gossip, new heads are also published under the address, and what others publish is joined.
  *
  * Nothing that is not durable here is shown to others: see hf_sync_durable.
@@ -22,7 +23,7 @@
 
 #define HF_SYNC_PROTOCOL "/holdfast/sync/1.0.0"
 #define HF_HEADS_PROTOCOL "/orbitdb/heads"
-enum { HF_SYNC_COMPARE_MS = 5000, HF_SYNC_HEADS_MS = 5000, HF_SYNC_HEADS_MAX = 64 };
+enum { HF_SYNC_COMPARE_MS = 5000, HF_SYNC_HEADS_MS = 30000, HF_SYNC_HEADS_MAX = 64 };
 
 typedef struct hf_sync hf_sync;
 
