@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { PEERS_MAX = 5, RECORDS_MAX = 2048 };
+enum { PEERS_MAX = 5, RECORDS_MAX = 400 };
 
 typedef struct peer {
     hf_core *core;
