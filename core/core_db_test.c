@@ -464,3 +464,24 @@ HF_TEST(core_db_closed_in_the_middle_of_writing) {
     }
     end(&w);
 }
+
+/* The n-th allocation of making a guarded database fails, for every n: nothing leaks, and trying again works. */
+HF_TEST(core_db_without_memory) {
+    bool failed = true;
+    for (size_t n = 1; failed; n++) {
+        world w = {.now = 1000};
+        peer *a = add_peer(&w);
+        uint32_t x;
+        hf_core_db_access access = {.guarded = true};
+        hf_test_mem_fail_at(n);
+        (void)!hf_core_db_create(a->core, w.now, HF_TEXT("n"), HF_TEXT("keyvalue"), &access, &x);
+        failed = hf_test_mem_failed();
+        hf_test_mem_fail_at(0);
+        drain(&w, a);
+        CHECK_ERR(hf_core_db_create(a->core, w.now, HF_TEXT("n"), HF_TEXT("keyvalue"), &access, &x), HF_OK);
+        drain(&w, a);
+        if (about(a, x).phase == HF_CORE_OPEN) CHECK_ERR(put(&w, a, x, "k", 1), HF_OK);
+        else CHECK_U64(about(a, x).phase, HF_CORE_BROKEN); /* said so; closing and opening it again is the way out */
+        end(&w);
+    }
+}
