@@ -5,6 +5,7 @@
 #include "id.h"
 #include "new.h"
 #include "node.h"
+#include "p2pd.h"
 #include "say.h"
 
 #include <malloc.h>
@@ -45,6 +46,7 @@ static const struct verb { const char *name, *help; int (*run)(int argc, char **
     {"file", "add|get|list|drop ...  files and folders, as IPFS keeps them", hf_file_command},
     {"block", "put|get ...         single blocks", hf_block_command},
     {"car", "import|export ...    archives of blocks", hf_car_command},
+    {"p2pd", "[FLAG]...         a bare libp2p peer, driven over a socket like go-libp2p-daemon", hf_p2pd_run},
     {"version", "                  print the version", version},
     {"help", "                  print this", help},
 };

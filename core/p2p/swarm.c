@@ -416,6 +416,14 @@ hf_err hf_swarm_direct(const hf_swarm *swarm, const hf_peer_id *peer, uint64_t *
     return HF_OK;
 }
 
+bool hf_swarm_peer_conn(const hf_swarm *swarm, const hf_peer_id *peer, size_t i, uint64_t *ret_conn) {
+    const hf_peer *p = hf_map_get(&swarm->peers, hf_peer_id_bytes(peer));
+    const hf_link *link = p ? p->links : NULL;
+    while (link && i--) link = link->next_of_peer;
+    if (link) *ret_conn = link->number;
+    return link != NULL;
+}
+
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
     const hf_link *link = find_link(swarm, conn);
     return link ? HF_BYTES(link->remote, link->remote_len) : HF_BYTES(NULL, 0);

@@ -138,6 +138,8 @@ hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
 hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i);
 /* Adds an envelope signed with this peer's key (envelope.h). A failure sticks in the buffer. */
 void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type, hf_bytes payload, hf_buf *envelope);
+/* The i-th connection to a peer, the oldest first. False: there are not so many. */
+bool hf_swarm_peer_conn(const hf_swarm *swarm, const hf_peer_id *peer, size_t i, uint64_t *ret_conn);
 /* Round-trip time of the last ping over this connection in ms, UINT32_MAX when not known. */
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn);
 

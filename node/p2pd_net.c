@@ -1,0 +1,385 @@
+/* p2pd_net: TCP to peers: see p2pd_private.h. */
+#include "p2pd_private.h"
+
+#include "../core/codec/ip.h"
+#include "../core/codec/multiaddr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, LISTENERS_MAX = 8, BACKLOG = 1024 };
+
+typedef struct wire {
+    struct wire *next;
+    hf_p2pd_net *net;
+    uv_tcp_t socket;
+    uv_connect_t connect;
+    uv_getaddrinfo_t lookup;
+    uint64_t conn, dial; /* 0: none (any more) */
+    uint16_t port;
+    size_t queued_bytes;
+    bool busy, looking, closing, closed;
+} wire;
+
+typedef struct write_request { uv_write_t request; wire *wire; size_t len; uint8_t bytes[]; } write_request;
+
+struct hf_p2pd_net {
+    hf_p2pd *d;
+    uv_tcp_t listeners[LISTENERS_MAX];
+    size_t n_listeners, n_closed;
+    wire *wires;
+    uint64_t next_conn;
+    uint8_t read_buffer[64 * 1024];
+};
+
+/* ---- a wire ---- */
+
+/* Freed when neither the loop nor a look-up comes back to it. */
+static void free_if_done(wire *w) {
+    if (!w->closed || w->looking) return;
+    wire **at = &w->net->wires;
+    while (*at != w) at = &(*at)->next;
+    *at = w->next;
+    free(w);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    wire *w = handle->data;
+    w->closed = true;
+    free_if_done(w);
+}
+
+/* The host has been told, or need not be. */
+static void shut(wire *w) {
+    if (w->closing) return;
+    w->closing = true;
+    w->conn = w->dial = 0;
+    uv_close((uv_handle_t *)&w->socket, on_closed);
+}
+
+static void lose(wire *w, const char *why) {
+    hf_p2pd *d = w->net->d;
+    if (w->closing) return;
+    uint64_t conn = w->conn, dial = w->dial;
+    shut(w);
+    if (conn) hf_host_conn_lost(d->host, hf_p2pd_now(d), conn);
+    else if (dial) hf_host_dial_failed(d->host, hf_p2pd_now(d), dial, why);
+    hf_p2pd_pump(d);
+}
+
+static wire *wire_new(hf_p2pd_net *net) {
+    wire *w = calloc(1, sizeof *w);
+    if (!w) return NULL;
+    w->net = net;
+    uv_tcp_init(net->d->loop, &w->socket);
+    w->socket.data = w->connect.data = w->lookup.data = w;
+    w->next = net->wires;
+    net->wires = w;
+    return w;
+}
+
+static wire *find_wire(hf_p2pd_net *net, uint64_t conn, uint64_t dial) {
+    wire *w = net->wires;
+    while (w && (w->closing || w->conn != conn || (dial && w->dial != dial))) w = w->next;
+    return w;
+}
+
+/* ---- bytes ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
+    (void)suggested;
+    wire *w = handle->data;
+    *ret = uv_buf_init((char *)w->net->read_buffer, sizeof w->net->read_buffer);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+    wire *w = stream->data;
+    hf_p2pd *d = w->net->d;
+    if (n < 0) return lose(w, "the connection was lost");
+    if (n == 0 || w->closing) return;
+    if (hf_host_conn_recv(d->host, hf_p2pd_now(d), w->conn, HF_BYTES(buf->base, (size_t)n))) return lose(w, "out of memory");
+    hf_p2pd_pump(d);
+}
+
+static void on_written(uv_write_t *request, int status) {
+    write_request *r = (write_request *)request;
+    wire *w = r->wire;
+    w->queued_bytes -= r->len;
+    free(r);
+    if (w->closing) return;
+    if (status < 0) return lose(w, "the connection was lost");
+    if (!w->busy || w->queued_bytes > LOW_WATER) return;
+    w->busy = false;
+    hf_host_conn_busy(w->net->d->host, hf_p2pd_now(w->net->d), w->conn, false);
+    hf_p2pd_pump(w->net->d);
+}
+
+static void write_later(wire *w, hf_bytes bytes) {
+    write_request *r = malloc(sizeof *r + bytes.len);
+    if (!r) return lose(w, "out of memory");
+    *r = (write_request){.wire = w, .len = bytes.len};
+    memcpy(r->bytes, bytes.ptr, bytes.len);
+    uv_buf_t buf = uv_buf_init((char *)r->bytes, (unsigned)bytes.len);
+    w->queued_bytes += bytes.len;
+    if (!uv_write(&r->request, (uv_stream_t *)&w->socket, &buf, 1, on_written)) return;
+    w->queued_bytes -= bytes.len;
+    free(r);
+}
+
+void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes) {
+    wire *w = find_wire(net, conn, 0);
+    if (!w) return;
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    int n = w->queued_bytes ? 0 : uv_try_write((uv_stream_t *)&w->socket, &buf, 1); /* what the system takes at once needs no copy */
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if (sent < bytes.len) write_later(w, hf_sub(bytes, sent, bytes.len));
+    if (w->closing || w->busy || w->queued_bytes < HIGH_WATER) return;
+    w->busy = true;
+    hf_host_conn_busy(net->d->host, hf_p2pd_now(net->d), conn, true);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status) {
+    (void)status;
+    wire *w = request->handle->data;
+    free(request);
+    shut(w);
+}
+
+/* What was sent still goes out. */
+void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn) {
+    wire *w = find_wire(net, conn, 0);
+    if (!w) return;
+    w->conn = w->dial = 0;
+    uv_read_stop((uv_stream_t *)&w->socket);
+    uv_shutdown_t *request = malloc(sizeof *request);
+    if (request && !uv_shutdown(request, (uv_stream_t *)&w->socket, on_shutdown)) return;
+    free(request);
+    shut(w);
+}
+
+/* ---- up ---- */
+
+static void add_sockaddr(hf_buf *ret, const struct sockaddr_storage *address) {
+    char host[64], text[96];
+    bool v6 = address->ss_family == AF_INET6;
+    if (v6) uv_ip6_name((const struct sockaddr_in6 *)address, host, sizeof host);
+    else uv_ip4_name((const struct sockaddr_in *)address, host, sizeof host);
+    unsigned port = ntohs(((const struct sockaddr_in *)address)->sin_port); /* the same place in both families */
+    snprintf(text, sizeof text, "/%s/%s/tcp/%u", v6 ? "ip6" : "ip4", host, port);
+    if (hf_multiaddr_parse(hf_str(text), ret, NULL)) hf_buf_clear(ret);
+}
+
+static void begin(wire *w) {
+    hf_p2pd *d = w->net->d;
+    struct sockaddr_storage address;
+    int len = sizeof address;
+    hf_buf remote;
+    hf_buf_init(&remote, &d->mem);
+    if (!uv_tcp_getpeername(&w->socket, (struct sockaddr *)&address, &len)) add_sockaddr(&remote, &address);
+    uv_tcp_nodelay(&w->socket, 1);
+    uint64_t dial = w->dial;
+    w->dial = 0;
+    w->conn = ++w->net->next_conn;
+    if (hf_host_conn_open(d->host, hf_p2pd_now(d), w->conn, dial, hf_buf_bytes(&remote))) shut(w);
+    else if (uv_read_start((uv_stream_t *)&w->socket, on_alloc, on_read)) lose(w, "the socket cannot be read");
+    hf_buf_deinit(&remote);
+    hf_p2pd_pump(d);
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    hf_p2pd_net *net = listener->data;
+    wire *w = status ? NULL : wire_new(net);
+    if (!w) return;
+    if (uv_accept(listener, (uv_stream_t *)&w->socket)) shut(w);
+    else begin(w);
+}
+
+/* ---- dialling ---- */
+
+static const char *why(int status) {
+    switch (status) {
+    case UV_ECONNREFUSED: return "connection refused";
+    case UV_ETIMEDOUT: return "the address did not answer in time";
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH: return "the address is out of reach";
+    case UV_ENOMEM: return "out of memory";
+    default: return "the connection could not be made";
+    }
+}
+
+static void on_connected(uv_connect_t *request, int status) {
+    wire *w = request->data;
+    if (w->closing) return;
+    if (status) lose(w, why(status));
+    else begin(w);
+}
+
+static void connect_to(wire *w, const struct sockaddr *address) {
+    int err = uv_tcp_connect(&w->connect, &w->socket, address, on_connected);
+    if (err) lose(w, why(err));
+}
+
+static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
+    wire *w = lookup->data;
+    w->looking = false;
+    if (w->closing) free_if_done(w);
+    else if (status || !found) lose(w, "the name of the address is not known");
+    else {
+        ((struct sockaddr_in *)found->ai_addr)->sin_port = htons(w->port); /* the same place in both families */
+        connect_to(w, found->ai_addr);
+    }
+    uv_freeaddrinfo(found);
+}
+
+/* /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT */
+static bool read_tcp(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
+    if (hf_multiaddr_read(address, ret, NULL) || ret->n != 2 || ret->parts[1].code != HF_MA_TCP) return false;
+    *ret_port = (uint16_t)(ret->parts[1].value.ptr[0] << 8 | ret->parts[1].value.ptr[1]);
+    uint32_t code = ret->parts[0].code;
+    return code == HF_MA_IP4 || code == HF_MA_IP6 || code == HF_MA_DNS || code == HF_MA_DNS4 || code == HF_MA_DNS6;
+}
+
+bool hf_p2pd_net_can_dial(void *ctx, hf_bytes address) {
+    (void)ctx;
+    hf_multiaddr parts;
+    uint16_t port;
+    return read_tcp(address, &parts, &port) && port != 0;
+}
+
+static bool fill_sockaddr(const hf_multiaddr_part *host, uint16_t port, struct sockaddr_storage *ret) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+    memset(ret, 0, sizeof *ret);
+    v4->sin_port = htons(port);
+    ret->ss_family = host->code == HF_MA_IP6 ? AF_INET6 : AF_INET;
+    if (host->code == HF_MA_IP4) memcpy(&v4->sin_addr, host->value.ptr, 4);
+    if (host->code == HF_MA_IP6) memcpy(&v6->sin6_addr, host->value.ptr, 16);
+    return host->code == HF_MA_IP4 || host->code == HF_MA_IP6;
+}
+
+static void look_up(wire *w, const hf_multiaddr_part *host) {
+    char name[256];
+    snprintf(name, sizeof name, "%.*s", (int)host->value.len, (const char *)host->value.ptr);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    hints.ai_family = host->code == HF_MA_DNS4 ? AF_INET : host->code == HF_MA_DNS6 ? AF_INET6 : AF_UNSPEC;
+    w->looking = !uv_getaddrinfo(w->net->d->loop, &w->lookup, on_address, name, NULL, &hints);
+    if (!w->looking) lose(w, "the name of the address cannot be looked up");
+}
+
+void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address) {
+    hf_multiaddr parts;
+    struct sockaddr_storage target;
+    uint16_t port = 0;
+    wire *w = read_tcp(address, &parts, &port) ? wire_new(net) : NULL;
+    if (!w) return hf_host_dial_failed(net->d->host, hf_p2pd_now(net->d), dial, "the address cannot be dialled");
+    w->dial = dial;
+    w->port = port;
+    if (fill_sockaddr(&parts.parts[0], port, &target)) connect_to(w, (struct sockaddr *)&target);
+    else look_up(w, &parts.parts[0]);
+}
+
+void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial) {
+    wire *w = find_wire(net, 0, dial);
+    if (w) shut(w);
+}
+
+/* ---- listening ---- */
+
+static const char *listen_on(hf_p2pd_net *net, const char *text) {
+    hf_buf binary;
+    hf_multiaddr parts;
+    struct sockaddr_storage address;
+    uint16_t port;
+    hf_buf_init(&binary, &net->d->mem);
+    bool ok = !hf_multiaddr_parse(hf_str(text), &binary, NULL) && read_tcp(hf_buf_bytes(&binary), &parts, &port) &&
+              fill_sockaddr(&parts.parts[0], port, &address);
+    hf_buf_deinit(&binary);
+    if (!ok) return "only /ip4|ip6/HOST/tcp/PORT can be listened on";
+    if (net->n_listeners == LISTENERS_MAX) return "more than 8 addresses to listen on";
+    uv_tcp_t *l = &net->listeners[net->n_listeners++];
+    uv_tcp_init(net->d->loop, l);
+    l->data = net;
+    int err = uv_tcp_bind(l, (struct sockaddr *)&address, address.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+    if (!err) err = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
+    return err ? uv_strerror(err) : NULL;
+}
+
+hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
+    static const char *const everywhere[] = {"/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"};
+    static char problem[400];
+    const hf_p2pd_flags *f = d->flags;
+    hf_p2pd_net *net = calloc(1, sizeof *net);
+    *ret_problem = problem;
+    if (!net) return snprintf(problem, sizeof problem, "out of memory"), NULL;
+    net->d = d;
+    size_t n = f->no_listen ? 0 : f->host_addrs.n ? f->host_addrs.n : 2;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = f->host_addrs.n ? f->host_addrs.items[i] : everywhere[i], *bad = listen_on(net, text);
+        if (!bad || (!f->host_addrs.n && i == 1)) continue; /* a machine without IPv6 */
+        snprintf(problem, sizeof problem, "%s: %s", text, bad);
+        return hf_p2pd_net_shut(net), uv_run(d->loop, UV_RUN_DEFAULT), hf_p2pd_net_free(net), NULL;
+    }
+    return net;
+}
+
+static size_t add_address(hf_p2pd_net *net, hf_arena *arena, const struct sockaddr_storage *address, hf_bytes *ret) {
+    hf_buf binary;
+    hf_buf_init(&binary, &net->d->mem);
+    add_sockaddr(&binary, address);
+    *ret = hf_arena_copy(arena, hf_buf_bytes(&binary));
+    hf_buf_deinit(&binary);
+    return ret->len > 0;
+}
+
+static bool is_any(const struct sockaddr_storage *address) {
+    static const uint8_t zero[16];
+    if (address->ss_family == AF_INET) return ((const struct sockaddr_in *)address)->sin_addr.s_addr == 0;
+    return !memcmp(&((const struct sockaddr_in6 *)address)->sin6_addr, zero, 16);
+}
+
+/* Listening everywhere means at the address of each interface; link-local ones (fe80::) say nothing to others. */
+static size_t add_interfaces(hf_p2pd_net *net, hf_arena *arena, const struct sockaddr_storage *any, hf_bytes *ret, size_t n_max) {
+    uv_interface_address_t *found;
+    int n_found;
+    size_t n = 0;
+    if (uv_interface_addresses(&found, &n_found)) return 0;
+    for (int i = 0; i < n_found && n < n_max; i++) {
+        struct sockaddr_storage address = {.ss_family = any->ss_family};
+        if (found[i].address.address4.sin_family != any->ss_family) continue;
+        if (any->ss_family == AF_INET) memcpy(&address, &found[i].address.address4, sizeof(struct sockaddr_in));
+        else memcpy(&address, &found[i].address.address6, sizeof(struct sockaddr_in6));
+        const uint8_t *v6 = (const uint8_t *)&((struct sockaddr_in6 *)&address)->sin6_addr;
+        if (any->ss_family == AF_INET6 && v6[0] == 0xfe && (v6[1] & 0xc0) == 0x80) continue;
+        ((struct sockaddr_in *)&address)->sin_port = ((const struct sockaddr_in *)any)->sin_port;
+        n += add_address(net, arena, &address, &ret[n]);
+    }
+    uv_free_interface_addresses(found, n_found);
+    return n;
+}
+
+size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, size_t n_max) {
+    size_t n = 0;
+    for (size_t i = 0; i < net->n_listeners && n < n_max; i++) {
+        struct sockaddr_storage address;
+        int len = sizeof address;
+        if (uv_tcp_getsockname(&net->listeners[i], (struct sockaddr *)&address, &len)) continue;
+        if (is_any(&address)) n += add_interfaces(net, arena, &address, ret + n, n_max - n);
+        else n += add_address(net, arena, &address, &ret[n]);
+    }
+    return n;
+}
+
+/* ---- the end ---- */
+
+void hf_p2pd_net_shut(hf_p2pd_net *net) {
+    for (size_t i = 0; i < net->n_listeners; i++)
+        if (!uv_is_closing((uv_handle_t *)&net->listeners[i])) uv_close((uv_handle_t *)&net->listeners[i], NULL);
+    for (wire *w = net->wires; w; w = w->next) shut(w);
+}
+
+void hf_p2pd_net_free(hf_p2pd_net *net) {
+    HF_ASSERT(!net->wires);
+    free(net);
+}
