@@ -4,7 +4,6 @@
 #include "p2pd_private.h"
 
 #include "../core/codec/multiaddr.h"
-#include "../core/codec/protobuf.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -91,41 +90,16 @@ void hf_p2pd_pump(hf_p2pd *d) {
 
 /* ---- starting ---- */
 
-/* PrivateKey { Type 1, Data 2 }: Ed25519 is 32 bytes of seed, 32 of public key, and in old files these again. */
-static const char *read_key(const char *path, uint8_t ret_seed[32]) {
-    uint8_t bytes[4096];
-    FILE *file = fopen(path, "rb");
-    if (!file) return strerror(errno);
-    size_t len = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    hf_pb_reader reader = hf_pb_read(HF_BYTES(bytes, len));
-    hf_pb_field field;
-    uint64_t type = UINT64_MAX;
-    hf_bytes data = {NULL, 0};
-    while (hf_pb_next(&reader, &field)) {
-        if (field.number == 1 && field.wire == 0) type = field.u;
-        if (field.number == 2 && field.wire == 2) data = field.bytes;
-    }
-    if (reader.err || type > 3) return "not a private key as libp2p writes it";
-    if (type != 1) return "only Ed25519 keys can be used";
-    if (data.len != 64 && data.len != 96) return "not an Ed25519 key";
-    memcpy(ret_seed, data.ptr, 32);
-    return NULL;
-}
-
 static const char *make_host(hf_p2pd *d) {
-    uint8_t seed[32];
-    const char *bad = NULL;
-    if (d->flags->id) bad = read_key(d->flags->id, seed);
-    else hf_p2pd_random(NULL, seed, sizeof seed);
+    const char *bad = hf_p2pd_key_load(&d->key, &d->mem, d->flags->id);
     if (bad) return bad;
     hf_host_config config = {
-        .swarm = {.ed25519_seed = seed, .agent = HF_TEXT("holdfast/0.1.0 p2pd"), .random = hf_p2pd_random, .conns_max = CONNS_MAX,
+        .swarm = {.ed25519_seed = d->key.seed, .key = d->key.is_seed ? NULL : &d->key.key, .check = {hf_p2pd_key_verify, NULL},
+                  .agent = HF_TEXT("holdfast/0.1.0 p2pd"), .random = hf_p2pd_random, .conns_max = CONNS_MAX,
                   .conns_per_peer_max = CONNS_PER_PEER_MAX, .streams_in_max = STREAMS_IN_MAX},
         .can_dial = hf_p2pd_net_can_dial,
     };
     d->host = hf_host_new(&d->mem, &config);
-    memset(seed, 0, sizeof seed);
     if (!d->host) return "out of memory";
     d->swarm = hf_host_swarm(d->host);
     d->manager = hf_p2pd_manager_new(d);
@@ -243,6 +217,7 @@ static void stop(hf_p2pd *d) {
     if (d->net) hf_p2pd_net_free(d->net);
     hf_p2pd_manager_free(d->manager);
     hf_host_free(d->host);
+    hf_p2pd_key_drop(&d->key);
     hf_map_deinit(&d->streams);
     for (size_t i = 0; i < d->n_handlers; i++) {
         hf_buf_deinit(&d->handlers[i].protocol);

@@ -2,6 +2,7 @@
  *
  *      p2pd.c          life, the host's outputs
  *      p2pd_flags.c    the command line
+ *      p2pd_key.c      the key that we are, other kinds of keys
  *      p2pd_net.c      TCP to peers: listening, dialling, bytes
  *      p2pd_sock.c     local sockets: of programs, and to their stream handlers; bytes between a socket and a stream
  *      p2pd_control.c  requests and answers
@@ -12,6 +13,7 @@
 #include "../core/p2p/daemon_message.h"
 #include "../core/p2p/host.h"
 #include "p2pd_flags.h"
+#include "p2pd_key.h"
 
 #include <uv.h>
 
@@ -53,6 +55,7 @@ struct hf_p2pd {
     const hf_p2pd_flags *flags;
     uv_loop_t *loop;
     hf_mem mem;
+    hf_p2pd_key key;
     hf_host *host;
     hf_swarm *swarm;     /* the host's */
     hf_p2pd_net *net;

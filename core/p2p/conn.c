@@ -92,7 +92,7 @@ static hf_err check_payload(hf_conn *conn, hf_bytes bytes, bool *ret_yamux) {
     hf_noise_payload payload;
     if (hf_noise_payload_read(bytes, &payload))
         return die(conn, HF_DENIED, "noise: the payload is not a protobuf message");
-    hf_err err = hf_noise_payload_check(&payload, conn->noise.rs, &conn->peer);
+    hf_err err = hf_noise_payload_check_with(&payload, conn->noise.rs, &conn->keys->check, &conn->peer);
     if (err == HF_MALFORMED) return die(conn, err, "noise: unknown kind of identity key");
     if (err) return die(conn, err, "noise: the signature of the static key does not verify");
     if (conn->expected.len && !hf_peer_id_eq(&conn->expected, &conn->peer))

@@ -16,6 +16,7 @@
 typedef struct hf_conn_keys {
     uint8_t static_secret[32], static_public[32];
     hf_bytes payload;
+    hf_key_check check;
 } hf_conn_keys;
 
 typedef enum hf_conn_phase {

@@ -50,6 +50,7 @@ hf_host *hf_host_new(hf_mem *mem, const hf_host_config *config) {
     host->mem = mem;
     host->config = *config;
     host->config.swarm.ed25519_seed = NULL; /* the swarm has its copy */
+    host->config.swarm.key = NULL;
     host->swarm = hf_swarm_new(mem, &config->swarm);
     host->book = hf_book_new(mem, seed);
     host->dialer = host->book ? hf_dialer_new(mem, host->book, can_dial, host) : NULL;

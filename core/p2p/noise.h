@@ -63,8 +63,13 @@ typedef struct hf_noise_payload {
 /* Our payload, signed; the only muxer we name is yamux (js takes the first of the other side's list that it knows). */
 void hf_noise_payload_add(hf_buf *buf, const uint8_t seed[32], const uint8_t ed25519_public[32],
                           const uint8_t static_public[32], bool name_yamux);
+/* The same for a key of any kind. HF_NOMEM, or what the key's `sign` says. */
+HF_MUST_USE hf_err hf_noise_payload_add_key(hf_buf *buf, const hf_peer_key *key, const uint8_t static_public[32], bool name_yamux);
 HF_MUST_USE hf_err hf_noise_payload_read(hf_bytes bytes, hf_noise_payload *ret);
 /* Who signed the static key? HF_MALFORMED: a key we do not know. HF_DENIED: the signature does not fit. */
 HF_MUST_USE hf_err hf_noise_payload_check(const hf_noise_payload *payload, const uint8_t static_public[32],
                                           hf_peer_id *ret_peer);
+/* `check` is asked for kinds that the core does not compute with; may be NULL. */
+HF_MUST_USE hf_err hf_noise_payload_check_with(const hf_noise_payload *payload, const uint8_t static_public[32], const hf_key_check *check,
+                                               hf_peer_id *ret_peer);
 #endif

@@ -34,6 +34,20 @@ void hf_noise_payload_add(hf_buf *buf, const uint8_t seed[32], const uint8_t ed2
     if (name_yamux) hf_pb_add_bytes(buf, EXTENSIONS, HF_BYTES(yamux_extension, sizeof yamux_extension - 1));
 }
 
+hf_err hf_noise_payload_add_key(hf_buf *buf, const hf_peer_key *key, const uint8_t static_public[32], bool name_yamux) {
+    uint8_t message[SIGNED_LEN];
+    hf_buf signature;
+    signed_bytes(static_public, message);
+    hf_buf_init(&signature, buf->mem);
+    hf_err err = key->sign(key->ctx, HF_BYTES(message, SIGNED_LEN), &signature);
+    if (!err) err = signature.err;
+    hf_pb_add_bytes(buf, IDENTITY_KEY, key->public_key_message);
+    hf_pb_add_bytes(buf, IDENTITY_SIG, hf_buf_bytes(&signature));
+    if (name_yamux) hf_pb_add_bytes(buf, EXTENSIONS, HF_BYTES(yamux_extension, sizeof yamux_extension - 1));
+    hf_buf_deinit(&signature);
+    return err ? err : buf->err;
+}
+
 static hf_err read_extensions(hf_bytes bytes, hf_noise_payload *ret) {
     hf_pb_reader reader = hf_pb_read(bytes);
     hf_pb_field field;
@@ -59,13 +73,20 @@ hf_err hf_noise_payload_read(hf_bytes bytes, hf_noise_payload *ret) {
     return HF_OK;
 }
 
-hf_err hf_noise_payload_check(const hf_noise_payload *payload, const uint8_t static_public[32], hf_peer_id *ret_peer) {
+hf_err hf_noise_payload_check_with(const hf_noise_payload *payload, const uint8_t static_public[32], const hf_key_check *check,
+                                   hf_peer_id *ret_peer) {
     uint8_t message[SIGNED_LEN];
     hf_peer_id peer;
     hf_err err = hf_peer_id_of_key(payload->identity_key, &peer);
     if (err) return err;
     signed_bytes(static_public, message);
-    err = hf_public_key_verify(payload->identity_key, HF_BYTES(message, SIGNED_LEN), payload->identity_sig);
+    hf_bytes said = HF_BYTES(message, SIGNED_LEN);
+    err = hf_public_key_verify(payload->identity_key, said, payload->identity_sig);
+    if (err == HF_MALFORMED && check && check->verify) err = check->verify(check->ctx, payload->identity_key, said, payload->identity_sig);
     if (!err) *ret_peer = peer;
     return err;
+}
+
+hf_err hf_noise_payload_check(const hf_noise_payload *payload, const uint8_t static_public[32], hf_peer_id *ret_peer) {
+    return hf_noise_payload_check_with(payload, static_public, NULL, ret_peer);
 }

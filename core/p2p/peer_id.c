@@ -4,6 +4,7 @@
 
 #include "../codec/cid.h"
 #include "../codec/multibase.h"
+#include "../codec/varint.h"
 #include "../crypto/crypto.h"
 
 #include <string.h>
@@ -79,12 +80,27 @@ static bool is_key(hf_bytes message, const uint8_t head[4], size_t key_len) {
     return message.len == 4 + key_len && memcmp(message.ptr, head, 4) == 0;
 }
 
+/* Type RSA (0) or ECDSA (3), and so long that its SHA-256 is the name. The length is a varint in its shortest form. */
+static bool is_hashed(hf_bytes message) {
+    if (message.len <= HF_PEER_ID_BYTES_MAX || message.ptr[0] != 0x08 || (message.ptr[1] != 0 && message.ptr[1] != 3) || message.ptr[2] != 0x12) return false;
+    uint64_t len;
+    size_t head;
+    return !hf_varint_read(hf_sub(message, 3, message.len), &len, &head) && message.len == 3 + head + len;
+}
+
 static bool is_ed25519(hf_bytes message) { return is_key(message, ed25519_head, ED25519_LEN); }
 static bool is_secp256k1(hf_bytes message) { return is_key(message, secp256k1_head, SECP256K1_LEN); }
 
-/* "If the length of the serialized bytes is less than or equal to 42, then we compute the "identity" multihash". Both
- * kinds are. */
+/* "If the length of the serialized bytes is less than or equal to 42, then we compute the "identity" multihash";
+ * Ed25519 and secp256k1 are that short. */
 hf_err hf_peer_id_of_key(hf_bytes public_key_message, hf_peer_id *ret) {
+    if (is_hashed(public_key_message)) {
+        ret->bytes[0] = HF_HASH_SHA256;
+        ret->bytes[1] = SHA256_ID_LEN - 2;
+        hf_sha256_of(public_key_message, ret->bytes + 2);
+        ret->len = SHA256_ID_LEN;
+        return HF_OK;
+    }
     if (!is_ed25519(public_key_message) && !is_secp256k1(public_key_message)) return HF_MALFORMED;
     ret->bytes[0] = HF_HASH_IDENTITY;
     ret->bytes[1] = (uint8_t)public_key_message.len;

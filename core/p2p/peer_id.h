@@ -1,5 +1,6 @@
 /* peer_id: who a libp2p peer is: the multihash of its protobuf-encoded public key. Spec: libp2p/specs peer-ids/peer-ids.md.
- * Ours are Ed25519 (identity multihash, 38 bytes, "12D3KooW…"); secp256k1 peers are verified too, other key types are refused. */
+ * Ed25519 and secp256k1 keys are their own multihash (identity, 38 and 39 bytes, "12D3KooW…", "16Uiu2…"); RSA and ECDSA keys are named by their SHA-256
+ * ("Qm…"). The core verifies the first two kinds; for the others it needs the host's help (hf_key_check). */
 #ifndef HF_PEER_ID_H
 #define HF_PEER_ID_H
 #include "../base/base.h"
@@ -20,7 +21,21 @@ void hf_peer_id_add_text(hf_buf *buf, const hf_peer_id *id); /* base58btc */
 
 /* The protobuf PublicKey {Type 1, Data 2} of an Ed25519 key, and the id that follows from such a message. */
 void hf_public_key_add(hf_buf *buf, const uint8_t ed25519_public[32]);
+/* HF_MALFORMED: none of the four kinds, or not in the one deterministic form. */
 HF_MUST_USE hf_err hf_peer_id_of_key(hf_bytes public_key_message, hf_peer_id *ret);
 /* Does `signature` over `message` verify with this PublicKey message? HF_DENIED: no. HF_MALFORMED: unknown key type. */
 HF_MUST_USE hf_err hf_public_key_verify(hf_bytes public_key_message, hf_bytes message, hf_bytes signature);
+
+/* The host's help with kinds of keys that the core does not compute with. `verify` as hf_public_key_verify. */
+typedef struct hf_key_check {
+    hf_err (*verify)(void *ctx, hf_bytes public_key_message, hf_bytes message, hf_bytes signature);
+    void *ctx;
+} hf_key_check;
+
+/* A peer's own key, of any kind: its PublicKey message, and what signs with it (appends the signature). */
+typedef struct hf_peer_key {
+    hf_bytes public_key_message;
+    hf_err (*sign)(void *ctx, hf_bytes message, hf_buf *ret_signature);
+    void *ctx;
+} hf_peer_key;
 #endif

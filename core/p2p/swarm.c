@@ -25,6 +25,7 @@ static void take_config(hf_swarm *swarm, const hf_swarm_config *config) {
     hf_swarm_config *c = &swarm->config;
     *c = *config;
     c->ed25519_seed = NULL; /* copied below; the caller's memory is not ours to keep */
+    c->key = NULL;
     c->agent = HF_BYTES(NULL, 0);
     c->conns_max = or_default(c->conns_max, 200);
     c->conns_per_peer_max = or_default(c->conns_per_peer_max, 4);
@@ -35,16 +36,27 @@ static void take_config(hf_swarm *swarm, const hf_swarm_config *config) {
     c->send_buffer_bytes_max = or_default(c->send_buffer_bytes_max, 1024 * 1024);
 }
 
-static hf_err make_keys(hf_swarm *swarm, const hf_swarm_config *config) {
+static hf_err make_payload(hf_swarm *swarm, const hf_swarm_config *config) {
+    const uint8_t *static_public = swarm->keys.static_public;
+    if (config->key) {
+        hf_buf_add(&swarm->key_message, config->key->public_key_message);
+        return hf_noise_payload_add_key(&swarm->payload, config->key, static_public, true);
+    }
     memcpy(swarm->seed, config->ed25519_seed, sizeof swarm->seed);
     hf_ed25519_public(swarm->seed, swarm->public_key);
+    hf_public_key_add(&swarm->key_message, swarm->public_key);
+    hf_noise_payload_add(&swarm->payload, swarm->seed, swarm->public_key, static_public, true);
+    return swarm->payload.err;
+}
+
+static hf_err make_keys(hf_swarm *swarm, const hf_swarm_config *config) {
     config->random(config->random_ctx, swarm->keys.static_secret, sizeof swarm->keys.static_secret);
     hf_x25519_public(swarm->keys.static_secret, swarm->keys.static_public);
-    hf_public_key_add(&swarm->key_message, swarm->public_key);
-    hf_noise_payload_add(&swarm->payload, swarm->seed, swarm->public_key, swarm->keys.static_public, true);
+    hf_err err = make_payload(swarm, config);
     hf_buf_add(&swarm->agent, hf_sub(config->agent, 0, AGENT_BYTES_MAX));
     swarm->keys.payload = hf_buf_bytes(&swarm->payload);
-    if (swarm->key_message.err || swarm->payload.err || swarm->agent.err) return HF_NOMEM;
+    swarm->keys.check = config->check;
+    if (err || swarm->key_message.err || swarm->agent.err) return err ? err : HF_NOMEM;
     return hf_peer_id_of_key(hf_buf_bytes(&swarm->key_message), &swarm->self);
 }
 

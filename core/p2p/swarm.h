@@ -17,6 +17,8 @@ typedef struct hf_swarm hf_swarm;
 
 typedef struct hf_swarm_config {
     const uint8_t *ed25519_seed;       /* 32 bytes, copied */
+    const hf_peer_key *key;            /* instead of the seed: a key of any kind, asked once, in hf_swarm_new; NULL: the seed counts */
+    hf_key_check check;                /* for peers whose kind of key the core does not compute with; `verify` NULL: they are refused */
     hf_bytes agent;                    /* "holdfast/0.1.0", copied */
     void (*random)(void *ctx, uint8_t *out, size_t len); /* ephemeral keys */
     void *random_ctx;
