@@ -45,7 +45,10 @@ static int fail(const char *what, const char *why) {
 static void on_event(hf_p2pd *d, const hf_swarm_out *e) {
     switch (e->kind) {
     case HF_SWARM_CONN_UP:
-    case HF_SWARM_CONN_DOWN: hf_p2pd_manager_event(d->manager, e); break;
+    case HF_SWARM_CONN_DOWN:
+        hf_p2pd_manager_event(d->manager, e);
+        if (e->kind == HF_SWARM_CONN_DOWN && e->last) hf_p2pd_pubsub_peer_gone(d, &e->peer);
+        break;
     case HF_SWARM_STREAM_OPEN:
         if (e->inbound && e->tag > HF_HOST_TAG_USER) hf_p2pd_handle_stream(d, e);
         else hf_p2pd_stream_event(d, e);
@@ -66,7 +69,7 @@ static void take(hf_p2pd *d, const hf_host_out *out) {
     case HF_HOST_DIAL_OFF: hf_p2pd_net_dial_off(d->net, out->dial); break;
     case HF_HOST_CONNECTED: hf_p2pd_control_connected(d, out); break;
     case HF_HOST_EVENT: on_event(d, out->event); break;
-    case HF_HOST_SAID:
+    case HF_HOST_SAID: hf_p2pd_said(d, out); break;
     case HF_HOST_NONE: break;
     }
 }
@@ -103,8 +106,8 @@ static const char *make_host(hf_p2pd *d) {
     if (!d->host) return "out of memory";
     d->swarm = hf_host_swarm(d->host);
     d->manager = hf_p2pd_manager_new(d);
-    if (!d->manager || (d->flags->echo && hf_p2pd_add_echo(d))) return "out of memory";
-    return NULL;
+    if (!d->manager || !hf_p2pd_pubsub_open(d) || (d->flags->echo && hf_p2pd_add_echo(d))) return "out of memory";
+    return hf_p2pd_add_protocols(d);
 }
 
 static size_t announced(hf_p2pd *d, hf_arena *arena, hf_bytes *ret) {
@@ -216,6 +219,7 @@ static void stop(hf_p2pd *d) {
     HF_ASSERT(uv_loop_close(d->loop) == 0);
     if (d->net) hf_p2pd_net_free(d->net);
     hf_p2pd_manager_free(d->manager);
+    hf_p2pd_pubsub_free(d);
     hf_host_free(d->host);
     hf_p2pd_key_drop(&d->key);
     hf_map_deinit(&d->streams);

@@ -130,6 +130,7 @@ static hf_err add_handler(hf_p2pd *d, hf_bytes protocol, hf_bytes address) {
         hf_err err = h->protocol.err ? HF_NOMEM : hf_swarm_protocol(d->swarm, protocol, HF_HOST_TAG_USER + 1 + (uint32_t)i);
         if (err) return hf_buf_deinit(&h->protocol), err;
         d->n_handlers++;
+        (void)!hf_swarm_allow_limited(d->swarm, protocol); /* past 32 of them, direct connections only */
     }
     hf_buf_clear(&h->address);
     hf_buf_add(&h->address, address);
@@ -155,6 +156,7 @@ static void open_stream(hf_p2pd_sock *s) {
     if (s->protocol == 0)
         for (size_t i = r->n_protocols; i-- > 0;)
             if (hf_swarm_peer_speaks(d->swarm, &peer, r->protocols[i])) s->protocol = i;
+    (void)!hf_swarm_allow_limited(d->swarm, r->protocols[s->protocol]);
     hf_err err = hf_swarm_stream_open(d->swarm, hf_p2pd_now(d), &peer, r->protocols[s->protocol], HF_P2PD_TAG_OPENED, &stream);
     if (err == HF_NOT_FOUND) return hf_p2pd_refuse(s, "there is no connection to the peer");
     if (err) return hf_p2pd_refuse(s, text_of(err));
@@ -210,7 +212,11 @@ void hf_p2pd_control_stream(hf_p2pd_sock *s, const hf_swarm_out *e) {
     hf_p2pd_refuse(s, e->reason ? e->reason : "the stream was reset");
 }
 
-void hf_p2pd_control_ended(hf_p2pd_sock *s) { hf_host_forget(s->d->host, s->number); }
+void hf_p2pd_control_ended(hf_p2pd_sock *s) {
+    hf_host_forget(s->d->host, s->number);
+    hf_p2pd_dht_ended(s);
+    hf_p2pd_pubsub_ended(s);
+}
 
 /* ---- requests ---- */
 
@@ -241,8 +247,8 @@ static void take(hf_p2pd_sock *s, hf_bytes message) {
     case HF_DAEMON_CONNMANAGER: return manage(s, &r, &peer);
     case HF_DAEMON_PEERSTORE: return peerstore(s, &r, &peer);
     case HF_DAEMON_DISCONNECT: hf_host_disconnect(s->d->host, hf_p2pd_now(s->d), &peer); return agree(s);
-    case HF_DAEMON_DHT: return hf_p2pd_refuse(s, "DHT not enabled");
-    default: return hf_p2pd_refuse(s, "PubSub not enabled");
+    case HF_DAEMON_DHT: return hf_p2pd_dht(s, &r);
+    default: return hf_p2pd_pubsub(s, &r);
     }
 }
 

@@ -6,12 +6,18 @@
  *      p2pd_net.c      TCP to peers: listening, dialling, bytes
  *      p2pd_sock.c     local sockets: of programs, and to their stream handlers; bytes between a socket and a stream
  *      p2pd_control.c  requests and answers
+ *      p2pd_protocols.c   the host's parts
+ *      p2pd_dht.c      requests to the DHT
+ *      p2pd_pubsub.c   topics
  *      p2pd_manager.c  which connections are worth keeping
  */
 #ifndef HF_NODE_P2PD_PRIVATE_H
 #define HF_NODE_P2PD_PRIVATE_H
 #include "../core/p2p/daemon_message.h"
 #include "../core/p2p/host.h"
+#include "../core/p2p/host_gossip.h"
+#include "../core/p2p/host_kad.h"
+#include "../core/p2p/host_relay.h"
 #include "p2pd_flags.h"
 #include "p2pd_key.h"
 
@@ -49,6 +55,8 @@ typedef struct hf_p2pd_sock {
     size_t protocol;    /* STREAM_OPEN: which of the request's is tried */
     uint64_t stream, op; /* 0: none */
     hf_buf topic;
+    uint32_t dht_kind;
+    bool sequence;       /* DHT: a BEGIN was sent, an END is due */
 } hf_p2pd_sock;
 
 struct hf_p2pd {
@@ -60,6 +68,10 @@ struct hf_p2pd {
     hf_swarm *swarm;     /* the host's */
     hf_p2pd_net *net;
     hf_p2pd_manager *manager;
+    hf_relay *relay;     /* NULL, as the two below: not asked for */
+    hf_gossip *gossip;
+    hf_kad *kad;
+    struct hf_p2pd_pubsub *pubsub;
     hf_p2pd_sock *socks;
     hf_map streams;      /* id -> sock */
     uint64_t next_number;
@@ -117,6 +129,23 @@ HF_MUST_USE hf_err hf_p2pd_add_echo(hf_p2pd *d);     /* /echo/1.0.0, until a pro
 /* Sends an answer made in `out` (released) and goes on to the next request. */
 void hf_p2pd_answer(hf_p2pd_sock *s, hf_buf *out);
 void hf_p2pd_refuse(hf_p2pd_sock *s, const char *why);
+
+/* ---- p2pd_protocols.c ---- */
+const char *hf_p2pd_add_protocols(hf_p2pd *d);       /* NULL, or what is wrong */
+void hf_p2pd_said(hf_p2pd *d, const hf_host_out *out);
+
+/* ---- p2pd_dht.c ---- */
+void hf_p2pd_dht(hf_p2pd_sock *s, const hf_daemon_request *request);
+void hf_p2pd_dht_said(hf_p2pd *d, const hf_kad_out *said);
+void hf_p2pd_dht_ended(hf_p2pd_sock *s);
+
+/* ---- p2pd_pubsub.c ---- */
+bool hf_p2pd_pubsub_open(hf_p2pd *d);
+void hf_p2pd_pubsub_free(hf_p2pd *d);
+void hf_p2pd_pubsub(hf_p2pd_sock *s, const hf_daemon_request *request);
+void hf_p2pd_pubsub_said(hf_p2pd *d, const hf_gossip_out *said);
+void hf_p2pd_pubsub_ended(hf_p2pd_sock *s);
+void hf_p2pd_pubsub_peer_gone(hf_p2pd *d, const hf_peer_id *peer);
 
 /* ---- p2pd_manager.c ---- */
 hf_p2pd_manager *hf_p2pd_manager_new(hf_p2pd *d);

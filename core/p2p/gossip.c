@@ -103,7 +103,7 @@ hf_gossip *hf_gossip_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, const hf_go
     fill(g, config);
     g->self = *hf_swarm_self(swarm);
     hf_err err = g->key.err;
-    for (size_t i = HF_COUNT(names); i-- > 0 && !err;) err = hf_swarm_protocol(swarm, hf_str(names[i]), tag + (uint32_t)i);
+    for (size_t i = config->flood_only ? 1 : HF_COUNT(names); i-- > 0 && !err;) err = hf_swarm_protocol(swarm, hf_str(names[i]), tag + (uint32_t)i);
     if (!err) return g;
     hf_gossip_free(g);
     return NULL;

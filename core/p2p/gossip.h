@@ -61,6 +61,7 @@ typedef struct hf_gossip_config {
     void *random_ctx;
     hf_gossip_score_params score;
     bool ids_by_specification;
+    bool flood_only;                                 /* speak floodsub only */
     bool no_flood_publish;                           /* own messages go to the mesh (or the fanout) only, not to everybody */
     bool px;                                         /* name other peers when we prune (off in js and go, too) */
     bool count_loopback;                             /* 127.0.0.0/8 and ::1 count in P6; else not: whoever comes from there came through a proxy of ours */

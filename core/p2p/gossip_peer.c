@@ -153,7 +153,7 @@ static void reset_stream(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer) {
 }
 
 static uint8_t best_version(const hf_gossip *g, const hf_gossip_peer *peer) {
-    for (uint8_t v = HF_GOSSIP_V12; v >= HF_GOSSIP_FLOOD; v--)
+    for (uint8_t v = g->config.flood_only ? HF_GOSSIP_FLOOD : HF_GOSSIP_V12; v >= HF_GOSSIP_FLOOD; v--)
         if (hf_swarm_peer_speaks(g->swarm, &peer->id, hf_str(protocols[v]))) return v;
     return peer->heard_version;
 }

@@ -32,6 +32,7 @@ typedef enum hf_relay_verdict { HF_RELAY_DENY, HF_RELAY_LIMITED, HF_RELAY_UNLIMI
 typedef struct hf_relay_config {
     int64_t unix_offset_ms;            /* UTC in ms since 1970 minus now_ms */
     bool serve;                        /* be a relay for others */
+    bool called_by_any;                /* take connections through relays that we keep no reservation at, too (somebody else may have made it for us) */
     /* May `peer` reserve (target NULL), connect to `target`? NULL: LIMITED for all. */
     hf_relay_verdict (*allow)(void *ctx, hf_relay_ask ask, const hf_peer_id *peer, const hf_peer_id *target);
     void *allow_ctx;

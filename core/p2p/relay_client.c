@@ -267,7 +267,7 @@ void hf_relay_called(hf_relay *r, uint64_t now_ms, hf_relay_stream *s, const hf_
         hf_relay_answer(r, now_ms, s, true, HF_RELAY_UNEXPECTED);
         return;
     }
-    if (!h || !h->reserved) {
+    if (!r->config.called_by_any && (!h || !h->reserved)) {
         hf_relay_answer(r, now_ms, s, true, HF_RELAY_FORBIDDEN);
         return;
     }

@@ -38,6 +38,7 @@ static void take_config(hf_swarm *swarm, const hf_swarm_config *config) {
 
 static hf_err make_payload(hf_swarm *swarm, const hf_swarm_config *config) {
     const uint8_t *static_public = swarm->keys.static_public;
+    swarm->is_foreign = config->key != NULL;
     if (config->key) {
         hf_buf_add(&swarm->key_message, config->key->public_key_message);
         return hf_noise_payload_add_key(&swarm->payload, config->key, static_public, true);
@@ -182,6 +183,10 @@ bool hf_link_carries(const hf_link *link, hf_bytes protocol) {
 hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i) { return nth(&swarm->addresses, i); }
 
 void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type, hf_bytes payload, hf_buf *envelope) {
+    if (swarm->is_foreign) {
+        envelope->err = HF_STATE;
+        return;
+    }
     hf_envelope_add(envelope, swarm->seed, swarm->public_key, domain, payload_type, payload);
 }
 

@@ -138,7 +138,8 @@ HF_MUST_USE hf_err hf_swarm_direct(const hf_swarm *swarm, const hf_peer_id *peer
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
 /* What hf_swarm_addresses set; empty past the end. Valid until the next hf_swarm_addresses. */
 hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i);
-/* Adds an envelope signed with this peer's key (envelope.h). A failure sticks in the buffer. */
+/* Adds an envelope signed with this peer's key (envelope.h). A failure sticks in the buffer;
+ * HF_STATE: the peer's key is not Ed25519. */
 void hf_swarm_seal(const hf_swarm *swarm, hf_bytes domain, hf_bytes payload_type, hf_bytes payload, hf_buf *envelope);
 /* The i-th connection to a peer, the oldest first. False: there are not so many. */
 bool hf_swarm_peer_conn(const hf_swarm *swarm, const hf_peer_id *peer, size_t i, uint64_t *ret_conn);

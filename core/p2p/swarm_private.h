@@ -101,6 +101,7 @@ struct hf_swarm {
     hf_mem *mem;
     hf_swarm_config config;
     uint8_t seed[32], public_key[32];
+    bool is_foreign; /* of another kind of key: what it signs, the host signed */
     hf_peer_id self;
     uint64_t map_seed;
     hf_conn_keys keys;

@@ -81,6 +81,7 @@ const factory = { spawn: (options) => options.type === 'go' ? ourPeer(options) :
 
 const mocha = new Mocha({ timeout: 60000, reporter: 'dot' })
 mocha.suite.emit('pre-require', globalThis, null, mocha)
+describe.skip = describe // gossipsub's cases, which wait for a version of js that is there now
 const suite = await import('@libp2p/interop')
 const all = {
   connect: suite.connectInteropTests,

@@ -4,5 +4,5 @@ import chaiAsPromised from 'chai-as-promised'
 import chaiBites from 'chai-bites'
 import chaiParentheses from 'chai-parentheses'
 
-for (const plugin of [chaiParentheses, chaiAsPromised, chaiBites]) chai.use(plugin)
+for (const plugin of [chaiAsPromised, chaiParentheses, chaiBites]) chai.use(plugin)
 export const expect = chai.expect
