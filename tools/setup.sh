@@ -4,6 +4,7 @@
 #                         WebAssembly (into build/deps). A node that is installed already is used as it is.
 #   tools/setup.sh browser   for building: the two npm packages of the browser's scripts (into browser/node_modules)
 #   tools/setup.sh npm    for testing: npm packages (into node_modules)
+#   tools/setup.sh p2pd   for testing against libp2p's interop suite: Node 22 and js-libp2p 3 (into tests/interop/p2pd/node_modules)
 #   tools/setup.sh bench  for benchmarks: nginx, wrk, and the peers from npm (into bench/node_modules), built
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -135,6 +136,11 @@ npm)
     log=$PWD/build/setup-npm.log
     : >"$log"
     install_npm_packages .
+    ;;
+p2pd)
+    log=$PWD/build/setup-p2pd.log
+    : >"$log"
+    install_npm_packages tests/interop/p2pd
     ;;
 browser)
     log=$PWD/build/setup-browser.log

@@ -295,6 +295,7 @@ hf_dialer_kind hf_dialer_next(hf_dialer *d, uint64_t now_ms, hf_dialer_out *ret_
         if (t->done) free_task(d, t);
     }
     d->dirty = false;
+    if (!d->n_tasks) d->due_ms = UINT64_MAX;
     *ret_out = (hf_dialer_out){.kind = HF_DIALER_NONE};
     return HF_DIALER_NONE;
 }
