@@ -38,15 +38,15 @@ static const struct flag { const char *name, *help; kind kind; size_t offset; } 
     {"relayActive", "has no effect", BOOL, AT(relay_active)},
     {"relayDiscovery", "has no effect", BOOL, AT(relay_discovery)},
     {"autoRelay", "has no effect", BOOL, AT(auto_relay)},
-    {"autonat", "tell peers whether they can be reached", BOOL, AT(autonat)},
+    {"autonat", "has no effect", BOOL, AT(autonat)},
     {"natPortMap", "has no effect", BOOL, AT(nat_port_map)},
     {"noise", "must be true", BOOL, AT(noise)},
     {"tls", "has no effect: connections are secured by Noise only", BOOL, AT(tls)},
     {"plaintext", "has no effect: connections are secured by Noise only", BOOL, AT(plaintext)},
     {"muxer", "yamux; there is no other", TEXT, AT(muxer)},
     {"echo", "answer on /echo/1.0.0 (true)", BOOL, AT(echo)},
-    {"forceReachabilityPublic", "others can reach us", BOOL, AT(public)},
-    {"forceReachabilityPrivate", "others cannot reach us", BOOL, AT(private)},
+    {"forceReachabilityPublic", "others can reach us: -dht serves", BOOL, AT(public)},
+    {"forceReachabilityPrivate", "has no effect", BOOL, AT(private)},
     {"help", "print this", BOOL, AT(help)},
     {"h", "print this", BOOL, AT(help)},
 #undef AT
@@ -79,7 +79,9 @@ static bool read_duration(const char *text, int64_t *ret_ms) {
 }
 
 static bool read_list(const struct flag *f, const char *text, hf_p2pd_list *ret) {
-    char *rest = strdup(text), *item;
+    free(ret->text);
+    ret->text = strdup(text);
+    char *rest = ret->text, *item;
     if (!rest) return complain(f->name, text, "out of memory");
     ret->n = 0;
     while ((item = strsep(&rest, ","))) {

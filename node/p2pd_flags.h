@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum { HF_P2PD_LIST_MAX = 32 };
-typedef struct hf_p2pd_list { char *items[HF_P2PD_LIST_MAX]; size_t n; } hf_p2pd_list; /* multiaddr texts */
+typedef struct hf_p2pd_list { char *text, *items[HF_P2PD_LIST_MAX]; size_t n; } hf_p2pd_list; /* multiaddr texts, cut out of `text` */
 
 typedef struct hf_p2pd_flags {
     const char *listen, *id, *router, *muxer;
