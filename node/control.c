@@ -158,7 +158,10 @@ void hf_control_turn(hf_control *control) {
     }
 }
 
-static void on_tick(uv_timer_t *timer) { hf_control_turn(timer->data); }
+static void on_tick(uv_timer_t *timer) {
+    hf_control *c = timer->data;
+    if (c->askers) hf_node_pump(c->node);
+}
 
 static void on_closed(uv_handle_t *handle) {
     hf_control *c = handle->data;

@@ -40,6 +40,7 @@ static void peers(hf_ask *ask) {
 
 static const struct verb { const char *name, *help; void (*run)(hf_ask *ask); } VERBS[] = {
     {"peers", "                  who is connected, and how", peers},
+    {"db", "ls|create|open|...   OrbitDB databases: make, open, read, write, grant", hf_verb_db},
 };
 
 static const struct verb *find(const char *word) {

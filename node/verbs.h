@@ -1,5 +1,8 @@
-/* verbs: what verbs.c takes from its larger fellows. */
+/* verbs: the larger verbs, each in a file of its own; verbs.c has the table. */
 #ifndef HF_NODE_VERBS_H
 #define HF_NODE_VERBS_H
 #include "ask.h"
+
+/* verbs_db.c: OrbitDB databases. */
+void hf_verb_db(hf_ask *ask);
 #endif

@@ -153,5 +153,5 @@ int main(int argc, char **argv) {
     seed[0] = argc > 1 ? (uint8_t)strtoul(argv[1], NULL, 10) : 1;
     for (int i = 2; i < argc; i++) take_option(argv[i]);
     hf_swarm_config swarm = {.ed25519_seed = seed, .agent = HF_TEXT("holdfast/gossip-node")};
-    return shell_run(&swarm, &(shell_program){start, event, command, drain, deadline, tick, stop});
+    return shell_run(&swarm, &(shell_program){.start = start, .event = event, .command = command, .drain = drain, .deadline = deadline, .tick = tick, .stop = stop});
 }
