@@ -5,6 +5,7 @@ import { Links } from './links.js'
 import { Store } from './store.js'
 
 const WRITER_LOCK = 'holdfast-writer'
+const UNSAID_MAX = 8
 const RETRY_MS = 5000 /* a store that refused is asked again */
 
 /** The WebSocket of the node at an http(s) address. */
@@ -65,6 +66,7 @@ export class Replica {
     this.closed = false
     this.idle = () => {} /* called when nothing waits for the store any more */
     this.conns = new Map() /* conn -> {peer, node: boolean, level: boolean, merged: databases that were level once} */
+    this.unsaid = new Map() /* peer -> signals for it that wait */
     this.introductions = new Map() /* peer -> peers that it can introduce us to */
     this.timer = 0
     this.timerAt = Infinity
@@ -152,10 +154,21 @@ export class Replica {
     this.pump()
   }
 
+  /** Who is connected but not identified yet hears it a moment later. */
   signal (to, data) {
-    const sent = this.core.signal(to, data)
+    if (!this.core.signal(to, data) && this.browserPeers.includes(to)) {
+      this.unsaid.set(to, [...this.unsaid.get(to) ?? [], data].slice(-UNSAID_MAX))
+    }
     this.pump()
-    return sent
+  }
+
+  /* Its list is the first thing that comes over the stream that signals take. */
+  #introduced (peer, peers) {
+    this.introductions.set(peer, peers)
+    this.on.introduced(peer, peers)
+    const unsaid = this.unsaid.get(peer) ?? []
+    this.unsaid.delete(peer)
+    for (const data of unsaid) this.core.signal(peer, data)
   }
 
   tick () {
@@ -207,7 +220,7 @@ export class Replica {
         break
       case 'peerDown':
         this.conns.delete(out.conn)
-        if (![...this.conns.values()].some(c => c.peer === out.peer)) this.introductions.delete(out.peer)
+        if (![...this.conns.values()].some(c => c.peer === out.peer)) for (const map of [this.introductions, this.unsaid]) map.delete(out.peer)
         this.#peersChanged()
         break
       case 'level':
@@ -226,8 +239,7 @@ export class Replica {
         this.on.changed()
         break
       case 'introduced':
-        this.introductions.set(out.peer, out.peers)
-        this.on.introduced(out.peer, out.peers)
+        this.#introduced(out.peer, out.peers)
         break
       case 'signal':
         this.on.signal(out.peer, new TextDecoder().decode(out.bytes))

@@ -35,6 +35,7 @@ export class Peers {
   constructor (options) {
     Object.assign(this, options)
     this.ways = new Map() /* conn -> way: {conn, peer, pc, channel, dialer, up, since, retired}; several may share a pc for a moment */
+    this.coming = new Set() /* ways whose channel is not open yet */
     this.dialing = new Map() /* peer -> pc being set up by us */
     this.answering = new Map() /* peer -> pc being set up by it */
     this.spares = new Map() /* invitation ID -> {peer, pc, invitation}: waits for that peer */
@@ -63,20 +64,26 @@ export class Peers {
     for (const pc of [...this.dialing.values(), ...this.answering.values()]) pc.close()
     for (const { pc } of this.spares.values()) pc.close()
     for (const tries of this.redialing.values()) for (const pc of tries) pc.close()
+    for (const way of this.coming) way.pc.close()
     for (const way of [...this.ways.values()]) this.#lost(way)
   }
 
   /** The worker begins anew. */
   renew () {
     this.around.clear()
+    const open = new Map() /* pc -> peer */
     for (const way of this.ways.values()) {
       if (way.retired) continue
       way.retired = true
-      if (way.channel.readyState === 'open') this.#channel(way.pc, way.pc.createDataChannel('holdfast'), way.peer, true)
+      if (way.channel.readyState === 'open') open.set(way.pc, way.peer)
     }
+    for (const [pc, peer] of open) this.#channel(pc, pc.createDataChannel('holdfast'), peer, true)
   }
 
   connected (peer) { return [...this.ways.values()].some(way => way.up && way.peer === peer) }
+
+  /* Connected, or open and about to be proved: another way would only use up an invitation. */
+  #reached (peer) { return [...this.ways.values()].some(way => !way.retired && way.peer === peer) }
 
   /* ---- from the worker ---- */
 
@@ -148,7 +155,7 @@ export class Peers {
 
   /* The lower ID offers; the other waits. */
   async #meet (peer) {
-    if (this.closed || peer === this.self || this.self > peer || this.connected(peer) || this.dialing.has(peer)) return
+    if (this.closed || peer === this.self || this.self > peer || this.#reached(peer) || this.dialing.has(peer)) return
     const pc = this.#connection(peer)
     this.dialing.set(peer, pc)
     this.#channel(pc, pc.createDataChannel('holdfast'), peer, true)
@@ -251,11 +258,12 @@ export class Peers {
   /* By invitation: the newest first, the next beside it when that takes long. */
   #redial (peer) {
     const list = this.invites[peer] ?? []
-    if (this.closed || !list.length || this.connected(peer) || this.redialing.has(peer)) return
+    if (this.closed || !list.length || this.#reached(peer) || this.redialing.has(peer)) return
     const tries = new Set()
     this.redialing.set(peer, tries)
     this.#await(peer)
-    list.forEach((invite, i) => setTimeout(() => { if (this.redialing.get(peer) === tries) this.#dial(peer, invite, tries) }, i * HEDGE_MS))
+    const next = invite => { if (this.redialing.get(peer) === tries && !this.#reached(peer)) this.#dial(peer, invite, tries) }
+    list.forEach((invite, i) => setTimeout(next, i * HEDGE_MS, invite))
     setTimeout(() => {
       if (this.redialing.get(peer) !== tries) return
       this.redialing.delete(peer)
@@ -294,13 +302,18 @@ export class Peers {
   #channel (pc, channel, peer, dialer, invitation = null) {
     /* Odd: the worker's own connections are even. */
     const way = { conn: crypto.getRandomValues(new Uint32Array(1))[0] >>> 1 | 1, peer, pc, channel, dialer, invitation, up: false, since: 0, retired: false, busy: false }
+    this.coming.add(way)
     channel.binaryType = 'arraybuffer'
     channel.bufferedAmountLowThreshold = HIGH_WATER / 4
     channel.onopen = () => {
+      this.coming.delete(way)
       if (this.dialing.get(peer) === pc) this.dialing.delete(peer)
       if (this.closed) return pc.close()
       if ([...this.ways.values()].filter(other => other.pc === pc).length >= CHANNELS_MAX) return channel.close()
       this.ways.set(way.conn, way)
+      /* Its worker was restarted: whatever it said before on that connection is over. (It is not for the side that opens to say so: its close may overtake
+       * the opening, and the connection would go with its last channel.) */
+      if (!dialer) for (const other of [...this.ways.values()]) if (other !== way && other.pc === pc && (other.up || !other.dialer)) this.#lost(other)
       this.post({ hf: 'open', conn: way.conn, dialer, peer })
       setTimeout(() => { if (!way.up && !way.retired) this.#silent(way) }, CONNECT_MS)
     }
@@ -310,13 +323,16 @@ export class Peers {
       way.busy = false
       this.post({ hf: 'busy', conn: way.conn, busy: false })
     }
-    channel.onclose = () => this.#lost(way)
+    channel.onclose = () => {
+      this.coming.delete(way)
+      this.#lost(way)
+    }
   }
 
-  /* The connection goes with the last channel on it. */
+  /* The connection goes with the last channel on it; one that is opening counts: the close of the one before may overtake it. */
   #release (way) {
     way.channel.close()
-    if (![...this.ways.values()].some(other => other.pc === way.pc)) way.pc.close()
+    if (![...this.ways.values(), ...this.coming].some(other => other.pc === way.pc)) way.pc.close()
   }
 
   /* Open, and nobody there who proves who it is. */
@@ -330,12 +346,13 @@ export class Peers {
     if (!known) return
     this.post({ hf: 'lost', conn: way.conn })
     if (this.closed || this.connected(way.peer)) return
-    if (way.up) this.#await(way.peer)
+    if (way.up && !way.retired) this.#await(way.peer)
     this.#again(way.peer)
   }
 
   #failed (peer, pc) {
     pc.close()
+    for (const way of this.coming) if (way.pc === pc) this.coming.delete(way)
     for (const [id, spare] of this.spares) if (spare.pc === pc) this.spares.delete(id)
     for (const way of [...this.ways.values()]) if (way.pc === pc) this.#lost(way)
     if (this.dialing.get(peer) !== pc) return
@@ -348,7 +365,7 @@ export class Peers {
     const attempt = this.attempts.get(peer) ?? 0
     this.attempts.set(peer, attempt + 1)
     setTimeout(() => {
-      if (this.closed || this.connected(peer)) return
+      if (this.closed || this.#reached(peer)) return
       if ([...this.around.values()].some(peers => peers.includes(peer))) this.#meet(peer)
       this.#redial(peer) /* whoever introduced us may be gone, too */
     }, backoffMs(attempt, Math.random(), 60_000, 250))
