@@ -19,6 +19,7 @@ let lending = null /* {stop, held}: this tab networks, or waits for its turn */
 let asked = '' /* the run of the worker that was told 'net' and has not answered yet */
 let ready = Promise.resolve() /* when `peers` can take what the worker says */
 let refreshTimer = 0
+let missed = false /* something changed before the worker's first status */
 let told = null /* the worker's last status */
 let events = null /* EventSource: the node tells what changes */
 let swapped = false /* another worker took over while this page was open */
@@ -49,12 +50,16 @@ function deafen () {
 
 /* A half-filled replica would show half of the list, and every batch that arrives would show another half: the page keeps what the node made of it. */
 function follow (status) {
-  const { behind, mode } = told = status
-  const was = navigator_.behind
+  const { behind, mode } = status
+  const was = told?.behind
+  told = status
   navigator_.behind = behind
   if (behind && document.visibilityState === 'visible') return listen()
   deafen()
-  if (was && !behind && mode === 'server') changed()
+  if (behind) return
+  /* When the node died before the replica had all, what it made is more than what we could make. */
+  if (was ? mode === 'server' : missed) changed()
+  missed = false
 }
 
 const MESSAGES = {
@@ -64,14 +69,19 @@ const MESSAGES = {
     /* The page is of another release than the worker. They do nothing together: either the worker is new and the page changes at its next step, at once
      * when nobody is at work in it, or a newer worker is on its way. */
     stopLending()
+    navigator_.behind = true
     if (swapped) return setTimeout(() => navigator_.swap(), Math.max(0, SWAP_MS - performance.now()))
     await (await navigator.serviceWorker.getRegistration('/'))?.update()
   },
   status: status => {
     badge.show(status)
-    follow(status)
+    if (!navigator_.reloadNext) follow(status)
   },
-  changed: () => { if (!navigator_.behind) changed() },
+  changed: () => {
+    if (navigator_.reloadNext && swapped) navigator_.swap()
+    else if (navigator_.behind) missed = true
+    else changed()
+  },
   net: ({ self }) => {
     asked = ''
     ready = ready.then(() => network(self)).catch(error => console.warn(`holdfast: ${error}`))

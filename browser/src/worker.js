@@ -48,9 +48,9 @@ const siblings = new BroadcastChannel('holdfast-workers')
 
 async function activate () {
   siblings.postMessage({ release: BUILD.release })
-  for (const name of await caches.keys()) if (name.startsWith('holdfast-') && name !== CACHE) await caches.delete(name)
   await self.registration.navigationPreload?.enable()
   await self.clients.claim()
+  for (const name of await caches.keys()) if (name.startsWith('holdfast-') && name !== CACHE) await caches.delete(name)
 }
 
 /* A newer worker is installed. It takes over when the browser finds this one with nothing under way; so this one begins nothing any more, ends what it

@@ -44,10 +44,14 @@ const releases = async page => ({
     const heard = event => {
       if (event.data?.hf !== 'welcome') return
       navigator.serviceWorker.removeEventListener('message', heard)
+      navigator.serviceWorker.removeEventListener('controllerchange', ask)
       resolve(event.data.release)
     }
+    const release = new URL(document.querySelector('script[src^="/_holdfast/page.js"]').src).searchParams.get('v')
+    const ask = () => navigator.serviceWorker.controller.postMessage({ hf: 'hello', release })
     navigator.serviceWorker.addEventListener('message', heard)
-    navigator.serviceWorker.controller.postMessage({ hf: 'hello', release: new URL(document.querySelector('script[src^="/_holdfast/page.js"]').src).searchParams.get('v') })
+    navigator.serviceWorker.addEventListener('controllerchange', ask) /* one that retires does not answer */
+    ask()
   })),
   rendered: await page.evaluate(async () => /page\.js\?v=(\w+)/.exec(await (await fetch('/', { headers: { accept: 'text/html', 'holdfast-render': 'local' } })).text())?.[1]),
   caches: await caches_(page)
