@@ -13,6 +13,7 @@
 #ifndef HF_CORE_H
 #define HF_CORE_H
 #include "app/app.h"
+#include "log/log.h"
 #include "orbit/operation.h"
 #include "p2p/bitswap.h"
 #include "p2p/swarm.h"
@@ -179,6 +180,32 @@ typedef struct hf_core_db_about {
 HF_MUST_USE hf_err hf_core_db_info(const hf_core *core, uint32_t db, hf_core_db_about *ret);
 /* Our own identity id: what access lists hold. */
 hf_bytes hf_core_identity(const hf_core *core);
+
+/* ---- why: where an entry or a peer stands ---- */
+typedef enum hf_core_standing {
+    HF_CORE_UNKNOWN,     /* never seen, or refused and forgotten */
+    HF_CORE_WAITS,       /* for what `missing` names, or for a grant */
+    HF_CORE_JOINED,      /* in the log, not durable yet: others do not see it */
+    HF_CORE_KEPT,        /* in the log and durable: peers are told of it */
+} hf_core_standing;
+enum { HF_CORE_MISSING_MAX = 8 };
+typedef struct hf_core_entry_about {
+    hf_core_standing standing;
+    uint32_t database;
+    bool waits_for_grant, head;
+    uint64_t time;                                   /* JOINED, KEPT */
+    hf_bytes writer;                                 /* JOINED, KEPT: public key, hex */
+    hf_log_want missing[HF_CORE_MISSING_MAX];
+    size_t n_missing;                                /* may be more than stand there */
+} hf_core_entry_about;
+void hf_core_entry_info(const hf_core *core, const uint8_t digest[32], hf_core_entry_about *ret);
+
+typedef struct hf_core_peer_about {
+    bool connected, speaks_sync;
+    uint32_t rtt_ms;             /* UINT32_MAX: not known */
+    size_t n_behind;             /* entries of ours that it has not confirmed; SIZE_MAX: not known */
+} hf_core_peer_about;
+void hf_core_peer_info(const hf_core *core, const hf_peer_id *peer, hf_core_peer_about *ret);
 
 /* ---- looking in ---- */
 const hf_peer_id *hf_core_self(const hf_core *core);

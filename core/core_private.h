@@ -4,6 +4,7 @@
  *      core_blocks.c    blocks: to the store, back from it, and what they mean to the logs
  *      core_out.c       what comes out, and time
  *      core_db.c        databases added at run time: created, opened by address, closed, remembered
+ *      core_why.c       where an entry or a peer stands
  *      core_db_data.c   writing to them and reading what they show
  */
 #ifndef HF_CORE_PRIVATE_H

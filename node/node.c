@@ -177,6 +177,12 @@ static void database_news(hf_node *node, const hf_out *out) {
     if (err) hf_say(HF_LEVEL_ERROR, "a database cannot be opened", "error", hf_err_name(err), "why", why, NULL);
 }
 
+static void keep_refusal(hf_node *node, const hf_out *out) {
+    hf_refused *r = &node->refused[node->n_refused++ % HF_REFUSED_KEPT];
+    memcpy(r->digest, out->cid + HF_CID_LEN - sizeof r->digest, sizeof r->digest);
+    r->reason = out->reason;
+}
+
 static void take(hf_node *node, const hf_out *out) {
     switch (out->kind) {
     case HF_OUT_STORE: out_store(node, out); break;
@@ -190,7 +196,7 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_PEER_UP: peer_up(node, out); break;
     case HF_OUT_PEER_DOWN: say_peer(node, "peer down", out); break;
     case HF_OUT_REFUSED:
-        node->n_refused += !out->waits;
+        if (!out->waits) keep_refusal(node, out);
         say_peer(node, out->waits ? "entry waits for a grant" : "entry refused", out);
         break;
     case HF_OUT_PEER_KNOWN:

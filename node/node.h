@@ -22,6 +22,10 @@ typedef struct hf_channel {
     struct hf_channel *next;
 } hf_channel;
 
+/* An entry that was not taken lately, for those who ask why. */
+typedef struct hf_refused { uint8_t digest[32]; const char *reason; } hf_refused;
+enum { HF_REFUSED_KEPT = 256 };
+
 struct hf_node {
     const hf_options *options;
     uv_loop_t *loop;
@@ -40,6 +44,7 @@ struct hf_node {
     uint64_t started_ms, stopping_ms;
     uint64_t n_refused;        /* entries of others */
     int lock;                  /* file descriptor */
+    hf_refused refused[HF_REFUSED_KEPT]; /* a ring: n_refused is where the next one goes */
     bool ready, stopping, turning; /* turning: asks take their steps */
     bool again, failed;        /* again: a reload; failed: the store cannot write */
     char peer_id[HF_PEER_ID_TEXT_MAX];

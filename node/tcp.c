@@ -351,6 +351,16 @@ bool hf_tcp_join(hf_tcp *tcp, const char *multiaddr, const char **ret_problem) {
 
 bool hf_tcp_found(hf_tcp *tcp, const char *multiaddr, const char **ret_problem) { return add_join(tcp, multiaddr, false, false, ret_problem); }
 
+bool hf_tcp_standing_of(const hf_tcp *tcp, const hf_peer_id *peer, hf_tcp_standing *ret) {
+    for (const join *j = tcp ? tcp->joins : NULL; j; j = j->next) {
+        if (j->leaving || !j->peer.len || !hf_peer_id_eq(&j->peer, peer)) continue;
+        *ret = (hf_tcp_standing){.address = j->text, .failures = j->failures, .dialling = j->wire || j->looking};
+        if (!ret->dialling && uv_is_active((const uv_handle_t *)&j->timer)) ret->next_ms = uv_timer_get_due_in(&j->timer);
+        return true;
+    }
+    return false;
+}
+
 /* ---- over restarts ---- */
 
 void hf_tcp_remember(hf_tcp *tcp, hf_bytes lines) {

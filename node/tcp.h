@@ -17,5 +17,13 @@ void hf_tcp_reached(hf_channel *channel);
 void hf_tcp_remember(hf_tcp *tcp, hf_bytes lines);
 /* True: what is to be kept for hf_tcp_remember has changed; appended. */
 bool hf_tcp_news(hf_tcp *tcp, hf_buf *ret_lines);
+/* How the dialling of a peer stands. False: nobody asked to be connected to it. */
+typedef struct hf_tcp_standing {
+    const char *address;
+    unsigned failures;        /* in a row */
+    bool dialling;
+    uint64_t next_ms;         /* from now, when not dialling */
+} hf_tcp_standing;
+bool hf_tcp_standing_of(const hf_tcp *tcp, const hf_peer_id *peer, hf_tcp_standing *ret);
 void hf_tcp_close(hf_tcp *tcp);
 #endif

@@ -40,6 +40,7 @@ static void peers(hf_ask *ask) {
 
 static const struct verb { const char *name, *help; void (*run)(hf_ask *ask); } VERBS[] = {
     {"peers", "                  who is connected, and how", peers},
+    {"why", "ENTRY|PEER         where an entry or a peer stands, and what it waits for", hf_verb_why},
     {"db", "ls|create|open|...   OrbitDB databases: make, open, read, write, grant", hf_verb_db},
 };
 

@@ -5,4 +5,6 @@
 
 /* verbs_db.c: OrbitDB databases. */
 void hf_verb_db(hf_ask *ask);
+/* verbs_why.c: where an entry or a peer stands. */
+void hf_verb_why(hf_ask *ask);
 #endif

@@ -81,6 +81,8 @@ const hf_log_item *hf_log_item_at(const hf_log *log, uint32_t index);   /* in th
 /* Index of an entry, or UINT32_MAX. */
 uint32_t hf_log_find(const hf_log *log, const uint8_t digest[32]);
 bool hf_log_waiting(const hf_log *log, const uint8_t digest[32]);
+/* What a waiting entry waits for, at most n_max; returns how many there are. *ret_grant: for a grant, which may come. Not waiting: 0 and false. */
+size_t hf_log_waits_for(const hf_log *log, const uint8_t digest[32], hf_log_want *ret, size_t n_max, bool *ret_grant);
 size_t hf_log_heads(const hf_log *log, uint32_t *ret_indexes, size_t n_max); /* newest first; returns how many there are */
 hf_bytes hf_log_writer_key(const hf_log *log, uint32_t writer);         /* clock.id text */
 size_t hf_log_n_writers(const hf_log *log);

@@ -47,3 +47,9 @@ void hf_log_version(const hf_log *log, uint8_t ret_version[32]) {
     for (size_t i = 0; i < heads->n; i++) hf_sha256_add(&state, HF_BYTES(log->index.items[heads->at[i]].digest, 32));
     hf_sha256_end(&state, ret_version);
 }
+
+size_t hf_log_waits_for(const hf_log *log, const uint8_t digest[32], hf_log_want *ret, size_t n_max, bool *ret_grant) {
+    const hf_pool_entry *e = hf_pool_find(&log->pool, digest);
+    *ret_grant = e && e->held;
+    return e ? hf_pool_missing(e, ret, n_max) : 0;
+}

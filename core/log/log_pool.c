@@ -108,6 +108,20 @@ static void untie_all(hf_pool *pool, hf_pool_entry *e) {
     for (size_t i = 0; i < e->n_edges; i++) untie(pool, &e->edges[i]);
 }
 
+size_t hf_pool_missing(const hf_pool_entry *e, hf_log_want *ret, size_t n_max) {
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_edges; i++) {
+        const hf_pool_want *w = e->edges[i].want;
+        if (!w || w->kind == HF_POOL_GRANT) continue;
+        if (n < n_max) {
+            memcpy(ret[n].digest, w->digest, sizeof ret[n].digest);
+            ret[n].identity = w->kind == HF_POOL_IDENTITY;
+        }
+        n++;
+    }
+    return n;
+}
+
 /* ---- the heap of those that could be dropped for room ---- */
 
 static bool newer(const hf_pool_entry *a, const hf_pool_entry *b) {

@@ -82,6 +82,8 @@ bool hf_pool_sought(const hf_pool *pool, const uint8_t digest[32]);
 void hf_pool_vouch(hf_pool *pool, hf_pool_entry *entry);
 /* The first one ready waits on, for a grant. HF_LIMIT, HF_NOMEM: it stays ready. */
 HF_MUST_USE hf_err hf_pool_hold_ready(hf_pool *pool);
+/* Why this one waits: what is missing, at most n_max; returns how many there are. A grant is not among them: see held. */
+size_t hf_pool_missing(const hf_pool_entry *entry, hf_log_want *ret, size_t n_max);
 hf_pool_entry *hf_pool_ready(const hf_pool *pool);   /* the first one ready, or NULL; stays there */
 void hf_pool_take_ready(hf_pool *pool);              /* removes that one; its waiters go on waiting until met or fell */
 size_t hf_pool_wanted(hf_pool *pool, hf_log_want *ret, size_t n_max);

@@ -99,6 +99,20 @@ test('what was acknowledged survives a SIGKILL, and the folder is open to the co
   await until('b hears of it', async () => (await json(b, 'db', 'all', events)).length === 4, 60_000)
 })
 
+test('why: where an entry or a peer stands', async () => {
+  const [first] = await json(a, 'db', 'heads', 'log')
+  const kept = await json(a, 'why', first)
+  ok(/joined and durable/.test(kept.state), kept.state)
+  equal([kept.database, kept.head, kept.writer.length], [events, 'yes', 66], 'an entry')
+  ok(/unknown here/.test((await json(a, 'why', 'zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ3')).state), 'an entry of nobody')
+  const peer = await json(b, 'why', a.peerId)
+  equal([peer.via, peer.direction, peer.sync], ['tcp', 'out', "Holdfast's own"], 'a peer')
+  ok(/^state: connected/.test((await holdfast(b, 'why', a.peerId)).out), 'as text')
+  equal((await json(b, 'why', b.peerId)).state, 'this node itself', 'itself')
+  ok(/no address/.test((await json(a, 'why', '12D3KooWAsK6AytDZUSMpuvBBi4JKYDsgaBrph7QtJ32vsBQkVPN')).state), 'a stranger')
+  await refused(a, 2, /neither the hash of an entry/, 'why', 'because')
+})
+
 test('a closed database stays closed, and its address opens it again', async () => {
   equal((await holdfast(a, 'db', 'close', 'docs')).status, 0, 'closed')
   equal((await json(a, 'db', 'ls')).some(db => db.name === 'docs'), false, 'not listed')
