@@ -10,6 +10,7 @@ const NETWORK_LOCK = 'holdfast-network'
 const ALIVE_MS = 5000
 const REFRESH_MS = 30 /* several changes that come together are shown together */
 const HANDOVER_MS = 4000 /* a step into another release waits for its worker no longer than this */
+const PROMOTE_MS = 100
 const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two nodes of two releases would keep it at that */
 
 const navigator_ = new Navigator({ release: RELEASE, handover })
@@ -18,6 +19,8 @@ let peers = null
 let lending = null /* {stop, held}: this tab networks, or waits for its turn */
 let asked = '' /* the run of the worker that was told 'net' and has not answered yet */
 let ready = Promise.resolve() /* when `peers` can take what the worker says */
+let registration = null
+let promoting = 0
 let refreshTimer = 0
 let missed = false /* something changed before the worker's first status */
 let told = null /* the worker's last status */
@@ -26,7 +29,10 @@ let swapped = false /* another worker took over while this page was open */
 let controlled = Boolean('serviceWorker' in navigator && navigator.serviceWorker.controller)
 const began = Date.now() - performance.now()
 
-const post = (message, transfer = []) => navigator.serviceWorker.controller?.postMessage(message, transfer)
+/* A worker that is about to be exchanged is left in peace: the browser exchanges it when it has nothing to do. */
+const post = (message, transfer = []) => {
+  if (!registration?.waiting) navigator.serviceWorker.controller?.postMessage(message, transfer)
+}
 
 function changed () {
   refreshTimer ||= setTimeout(() => {
@@ -71,7 +77,7 @@ const MESSAGES = {
     stopLending()
     navigator_.behind = true
     if (swapped) return setTimeout(() => navigator_.swap(), Math.max(0, SWAP_MS - performance.now()))
-    await (await navigator.serviceWorker.getRegistration('/'))?.update()
+    await registration?.update()
   },
   status: status => {
     badge.show(status)
@@ -152,10 +158,21 @@ function stopLending () {
   asked = ''
 }
 
+/* The browser looks once whether the old worker has nothing to do; asked again, it looks again. */
+function promote () {
+  const fresh = registration.installing
+  fresh?.addEventListener('statechange', () => { if (fresh.state === 'installed') promote() })
+  if (!registration.waiting || promoting) return
+  promoting = setInterval(() => {
+    if (registration.waiting) return registration.waiting.postMessage({ hf: 'activate' })
+    clearInterval(promoting)
+    promoting = 0
+  }, PROMOTE_MS)
+}
+
 /* The next page is of another release: let its worker take over first, so that page and worker are of one again. By itself the browser looks for a new
  * worker only when the old one has been idle for a while. */
 async function handover () {
-  const registration = await navigator.serviceWorker?.getRegistration('/')
   const before = navigator.serviceWorker?.controller
   if (!registration || !before) return
   await new Promise(resolve => {
@@ -172,7 +189,10 @@ async function start () {
     Promise.resolve(MESSAGES[event.data?.hf]?.(event.data)).catch(error => console.warn(`holdfast: ${event.data.hf}: ${error}`))
   })
   try {
-    await navigator.serviceWorker.register(WORKER, { scope: '/', updateViaCache: 'none' })
+    registration = await navigator.serviceWorker.getRegistration('/') /* one that is there already need not wait for a node that may be gone */
+    registration = await navigator.serviceWorker.register(WORKER, { scope: '/', updateViaCache: 'none' })
+    registration?.addEventListener('updatefound', promote)
+    if (registration) promote()
   } catch (error) {
     /* Offline with a worker in place there is nothing to register; without one the node's events do. */
     if (!navigator.serviceWorker.controller) return

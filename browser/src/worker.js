@@ -55,8 +55,16 @@ async function activate () {
 
 /* A newer worker is installed. It takes over when the browser finds this one with nothing under way; so this one begins nothing any more, ends what it
  * waits for, and leaves the writer's lock to the other. Until then requests go past it to the node that the new release came from. */
-siblings.onmessage = event => {
-  if (event.data.release === BUILD.release || superseded) return
+siblings.onmessage = event => { if (event.data.release !== BUILD.release) retire() }
+
+/* One that was started anew meanwhile was not told. */
+function retired () {
+  if (self.registration.waiting && self.serviceWorker?.state === 'activated') retire()
+  return superseded
+}
+
+function retire () {
+  if (superseded) return
   superseded = true
   opening?.then(replica => replica.close(), () => {})
   opening = null
@@ -143,7 +151,7 @@ self.addEventListener('fetch', event => {
   const url = new URL(request.url)
   if (url.origin !== self.location.origin || NODE_ONLY.test(url.pathname)) return
   if (url.pathname.startsWith('/_holdfast/')) return event.respondWith(file(request, url))
-  if (superseded) return
+  if (retired()) return
   if (request.method === 'GET' || request.method === 'HEAD') return event.respondWith(read(event, url))
   /* A form on somebody else's page: sent on from here it would look like one of ours. The browser itself says where it comes from; the node judges. */
   if (originOf(request) !== self.location.origin && mode.asksNode(Date.now())) return
@@ -307,7 +315,8 @@ function signalled (from, data) {
 self.addEventListener('message', event => {
   const { data, source } = event
   const act = MESSAGES[data?.hf]
-  if (act && !superseded) event.waitUntil(Promise.resolve(act(data, source)).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
+  if (data?.hf === 'activate') event.waitUntil(self.skipWaiting())
+  else if (act && !retired()) event.waitUntil(Promise.resolve(act(data, source)).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
 })
 
 const MESSAGES = {

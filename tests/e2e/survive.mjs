@@ -181,7 +181,12 @@ test('when the tab that networks closes, another takes over', async () => {
   const tab = await first.newPage()
   await tab.goto(a.origin + '/')
   await settled(tab)
+  /* Its own way, not what is left of the other's. */
+  const took = tab.evaluate(() => new Promise(resolve => {
+    navigator.serviceWorker.addEventListener('message', event => { if (event.data.hf === 'peer') resolve() })
+  }))
   await one.close()
+  await took
   one = tab
   await a.kill()
   await b.kill()
