@@ -86,7 +86,7 @@ bool hf_sync_heads_open(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
                                       &link->heads_stream);
     link->heads_opened = !err;
     link->heads_last_ms = now_ms;
-    link->heads_ms = now_ms + (err == HF_LIMIT ? HF_SYNC_REOPEN_MS : s->gossip ? HF_SYNC_COMPARE_MS : HF_SYNC_HEADS_MS);
+    link->heads_ms = now_ms + (err == HF_LIMIT ? HF_SYNC_REOPEN_MS : s->heads_every_ms);
     hf_sync_due(s, link->heads_ms);
     return !err;
 }

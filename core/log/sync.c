@@ -9,7 +9,8 @@ hf_sync *hf_sync_new(hf_mem *mem, hf_swarm *swarm, hf_bitswap *bitswap, hf_block
     hf_sync *s = hf_alloc(mem, sizeof *s);
     if (!s) return NULL;
     *s = (hf_sync){
-        .mem = mem, .swarm = swarm, .bitswap = bitswap, .blocks = blocks, .tag_first = tag_first, .due_ms = UINT64_MAX};
+        .mem = mem, .swarm = swarm, .bitswap = bitswap, .blocks = blocks, .tag_first = tag_first, .due_ms = UINT64_MAX,
+        .heads_every_ms = HF_SYNC_HEADS_MS};
     hf_arena_init(&s->arena, mem);
     hf_buf_init(&s->frame, mem);
     hf_buf_init(&s->have, mem);

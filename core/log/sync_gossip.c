@@ -10,7 +10,10 @@
 
 #include <string.h>
 
-void hf_sync_gossip(hf_sync *s, hf_gossip *gossip) { s->gossip = gossip; }
+void hf_sync_gossip(hf_sync *s, hf_gossip *gossip) {
+    s->gossip = gossip;
+    s->heads_every_ms = HF_SYNC_COMPARE_MS;
+}
 
 hf_err hf_sync_gossip_join(hf_sync *s, uint64_t now_ms, const hf_sync_db *db) {
     return s->gossip ? hf_gossip_subscribe(s->gossip, now_ms, hf_log_address(db->log), NULL) : HF_OK;

@@ -161,7 +161,7 @@ struct hf_sync {
     hf_bitswap *bitswap;
     hf_gossip *gossip;                      /* NULL: none */
     hf_block_source blocks;
-    uint32_t tag_first;
+    uint32_t tag_first, heads_every_ms;     /* heads_every_ms: how often heads are compared, OrbitDB's way */
     bool heads_only;
     bool blameless;                         /* what is refused now is not held against who brought it */
     size_t n_messages;                      /* of gossip among the jobs */

@@ -1,6 +1,6 @@
 /* Replicas in a small world (tests/kit/net.h): whatever is written where, whoever speaks which way, however the
  * channels cut, delay and break, all come to hold the same entries, each once. */
-#include "sync.h"
+#include "sync_private.h"
 
 #include "../../tests/kit/net.h"
 
@@ -279,17 +279,19 @@ HF_TEST(sync_survives_lost_connections_midway) {
     hf_net_free(net);
 }
 
-/* Memory runs out at the n-th allocation of bitswap and sync, for every n, and comes back: nothing is lost for good. */
-static bool starve(size_t n, bool heads) {
+/* Memory runs out at the n-th allocation of bitswap and sync, for every n, and comes back: nothing is lost for good. heads_ms: how often heads are
+ * compared, by OrbitDB's way; 0: by our own way. */
+static bool starve(size_t n, uint32_t heads_ms) {
     hf_net *net = hf_net_new(&(hf_net_config){
-        .seed = 12, .n_peers = 2, .world_mem = hf_test_arena()->mem, .heads_only = {heads}, .delay_ms_max = 5});
+        .seed = 12, .n_peers = 2, .world_mem = hf_test_arena()->mem, .heads_only = {heads_ms > 0}, .delay_ms_max = 5});
+    for (size_t i = 0; i < 2 && heads_ms; i++) hf_net_at(net, i)->sync->heads_every_ms = heads_ms;
     for (int i = 0; i < 6; i++) hf_net_append(net, (size_t)i % 2, 0);
     hf_test_mem_fail_at(n);
     hf_net_connect(net, 0, 1);
     hf_net_run(net, 300);
     bool failed = hf_test_mem_failed();
     hf_test_mem_fail_at(0);
-    CHECK_MSG(hf_net_settle(net, 100000), "allocation %zu%s", n, heads ? ", by heads" : "");
+    CHECK_MSG(hf_net_settle(net, 100000), "allocation %zu, heads every %u ms", n, (unsigned)heads_ms);
     CHECK_MSG(!hf_net_at(net, 0)->n_abuse && !hf_net_at(net, 1)->n_abuse, "allocation %zu: %s", n,
               hf_net_at(net, 0)->reason);
     hf_net_free(net);
@@ -297,9 +299,10 @@ static bool starve(size_t n, bool heads) {
 }
 
 HF_TEST(sync_recovers_when_memory_runs_out) {
-    for (int heads = 0; heads < 2; heads++) {
+    static const uint32_t heads_ms[] = {0, HF_SYNC_HEADS_MS, 10000, HF_SYNC_COMPARE_MS};
+    for (size_t i = 0; i < HF_COUNT(heads_ms); i++) {
         size_t n = 1;
-        while (starve(n, heads)) n++;
+        while (starve(n, heads_ms[i])) n++;
         CHECK(n > 20);
     }
 }

@@ -4,6 +4,7 @@
  *
  * Serves every block the host's source has. Fetches with WANT-BLOCK from the peers named, sendDontHave; gives up on a peer by DONT-HAVE, loss or time.
  * A block is read from the source when the answers before it have left our buffer: a peer that asks for much and reads slowly costs one message.
+ * Answers for which there was no memory or no stream are tried again within a second.
  * Limits: wantlist <= 1,024 entries a peer, 2 MiB a block, 4 MiB a message, 5 s between bytes of a message; unasked blocks are dropped and counted
  * (a block may come twice: js sends again what is still on its way when we ask for more);
  * a block that does not match its CID never comes out and the peer's strikes are counted (3: DENIED event, shell closes).

@@ -13,6 +13,7 @@
 enum {
     HF_BITSWAP_WANTS_MAX = 4096,    /* ours, all peers together */
     HF_BITSWAP_WANTLIST_MAX = 1024, /* a peer's; js never cancels, so the oldest that cannot be answered makes room */
+    HF_BITSWAP_WANTLIST_BYTES = 64 << 10, /* a list of 1,024 wants by usual CIDs is shorter */
     HF_BITSWAP_WANTS_A_MESSAGE = 512,
     HF_BITSWAP_SERVE_BYTES = 512 << 10, /* a message of blocks is closed once it holds this much */
     HF_BITSWAP_PARTIAL_MAX = 8 << 20,   /* bytes of unfinished messages from one peer */
@@ -48,9 +49,12 @@ struct hf_bitswap_want {
     size_t block_len, block_cap;
 };
 
+/* What the message that is being written says about a want; in the list it is always NOTHING. */
+enum { HF_BITSWAP_SAID_NOTHING, HF_BITSWAP_SAID_NO, HF_BITSWAP_SAID_ALL };
+
 typedef struct hf_bitswap_served {
     uint8_t cid[HF_CID_BYTES_MAX];
-    uint8_t cid_len;
+    uint8_t cid_len, said;
     bool have_only, dont_have, waiting;    /* waiting: it was not here */
 } hf_bitswap_served;
 
@@ -63,7 +67,7 @@ struct hf_bitswap_peer {
     size_t n_stale;                        /* blocks that may still come though nobody waits for them any more */
     size_t n_again;                        /* blocks that came and may come once more */
     size_t n_twice, n_reading;             /* n_reading: its streams that are not finished */
-    uint64_t progress_ms, answered_ms;     /* bytes came; first_ms of the latest want that it answered */
+    uint64_t progress_ms, answered_ms;     /* (part of) an answer came; first_ms of the latest want that it answered */
     hf_bitswap_served *served;
     size_t n_served, served_cap, n_waiting, n_ready;
     struct hf_bitswap_stream *answers;     /* the stream of answers, when one is open for more */

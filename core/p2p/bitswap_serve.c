@@ -49,8 +49,8 @@ void hf_bitswap_serve_item(hf_bitswap *b, hf_bitswap_peer *peer, const hf_bitswa
     peer->n_ready++;
 }
 
-/* Writes the answer to one want; true: it is answered for good. */
-static bool answer(hf_bitswap *b, hf_bitswap_served *s) {
+/* Writes the answer to one want. */
+static void answer(hf_bitswap *b, hf_bitswap_served *s) {
     hf_bytes cid = HF_BYTES(s->cid, s->cid_len), block;
     hf_cid parsed;
     bool here =
@@ -58,30 +58,54 @@ static bool answer(hf_bitswap *b, hf_bitswap_served *s) {
     if (!here && s->dont_have) hf_bitswap_write_presence(&b->writer, cid, false);
     else if (here && s->have_only && block.len > SMALL_BLOCK) hf_bitswap_write_presence(&b->writer, cid, true);
     else if (here) hf_bitswap_write_block(&b->writer, &parsed, block);
-    s->dont_have = false; /* told once */
-    return here;
+    s->said = here ? HF_BITSWAP_SAID_ALL : HF_BITSWAP_SAID_NO;
 }
 
-/* One message with answers to what is ready. Returns whether there was anything to say. */
-static bool write_answers(hf_bitswap *b, hf_bitswap_peer *peer) {
-    size_t n_kept = 0, i = 0;
-    for (; i < peer->n_served; i++) {
-        hf_bitswap_served *s = &peer->served[i];
-        if (!s->waiting && b->writer.rest.len < HF_BITSWAP_SERVE_BYTES) {
-            peer->n_ready--;
-            if (answer(b, s)) continue;
-            s->waiting = true;
+/* One message with answers to what is ready. */
+static void write_answers(hf_bitswap *b, hf_bitswap_peer *peer) {
+    for (size_t i = 0; i < peer->n_served && b->writer.rest.len < HF_BITSWAP_SERVE_BYTES && !b->writer.rest.err; i++)
+        if (!peer->served[i].waiting) answer(b, &peer->served[i]);
+}
+
+/* The message is on its way: what was answered for good leaves the list, what is not here waits. */
+static void settle(hf_bitswap_peer *peer) {
+    size_t n_kept = 0;
+    for (size_t i = 0; i < peer->n_served; i++) {
+        hf_bitswap_served s = peer->served[i];
+        peer->n_ready -= s.said != HF_BITSWAP_SAID_NOTHING;
+        if (s.said == HF_BITSWAP_SAID_ALL) continue;
+        if (s.said == HF_BITSWAP_SAID_NO) {
+            s.waiting = true;
+            s.dont_have = false; /* told once */
             peer->n_waiting++;
         }
-        if (n_kept++ < i) peer->served[n_kept - 1] = *s;
+        s.said = HF_BITSWAP_SAID_NOTHING;
+        peer->served[n_kept++] = s;
     }
     peer->n_served = n_kept;
-    return b->writer.rest.len > 0;
+}
+
+static void look_again_later(hf_bitswap *b, uint64_t at_ms) {
+    b->rescan = true;
+    if (b->rescan_ms < at_ms) b->rescan_ms = at_ms;
+    hf_bitswap_due(b, b->rescan_ms);
+}
+
+/* There was no memory, or no room for a stream: the peer counts on an answer, so it is tried again. */
+static void unsay(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer) {
+    for (size_t i = 0; i < peer->n_served; i++) peer->served[i].said = HF_BITSWAP_SAID_NOTHING;
+    look_again_later(b, now_ms + HF_BITSWAP_RETRY_MS);
 }
 
 void hf_bitswap_serve(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer) {
-    while (!peer->abuse && peer->n_ready && !hf_bitswap_answers_wait(peer) && write_answers(b, peer))
-        if (hf_bitswap_send(b, now_ms, peer, true)) return; /* lost like a message on the wire: the peer asks again */
+    while (!peer->abuse && peer->n_ready && !hf_bitswap_answers_wait(peer)) {
+        write_answers(b, peer);
+        bool silent = !b->writer.rest.len && !b->writer.rest.err; /* nothing is here, and no word was asked for */
+        hf_err err = silent ? HF_OK : hf_bitswap_send(b, now_ms, peer, true);
+        if (err == HF_NOMEM || err == HF_LIMIT) return unsay(b, now_ms, peer);
+        settle(peer);
+        if (err) return; /* not connected any more */
+    }
     if (!peer->n_ready && !hf_bitswap_answers_wait(peer)) hf_bitswap_answers_end(b, now_ms, peer);
 }
 
@@ -91,9 +115,7 @@ void hf_bitswap_have(hf_bitswap *b, uint64_t now_ms, hf_bytes cid) {
     bool waited_for = false;
     for (hf_bitswap_peer *p = b->peers; p && !waited_for; p = p->next) waited_for = p->n_waiting > 0;
     if (!waited_for || b->rescan) return;
-    b->rescan = true;
-    if (b->rescan_ms < now_ms) b->rescan_ms = now_ms;
-    hf_bitswap_due(b, b->rescan_ms);
+    look_again_later(b, now_ms);
 }
 
 void hf_bitswap_serve_tick(hf_bitswap *b, uint64_t now_ms) {

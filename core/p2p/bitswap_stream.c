@@ -94,7 +94,7 @@ hf_err hf_bitswap_send(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer, bo
 
 /* ---- in ---- */
 
-static void take_message(hf_bitswap *b, hf_bitswap_peer *peer, hf_bytes message) {
+static void take_message(hf_bitswap *b, uint64_t now_ms, hf_bitswap_peer *peer, hf_bytes message) {
     hf_err err = hf_bitswap_check(message);
     if (err)
         return hf_bitswap_strike(b, peer, err == HF_LIMIT ? "bitswap: a block over 2 MiB" : "bitswap: not a message");
@@ -102,6 +102,7 @@ static void take_message(hf_bitswap *b, hf_bitswap_peer *peer, hf_bytes message)
     for (hf_bitswap_item item; hf_bitswap_read_next(&reader, &item) && !peer->abuse;) {
         uint8_t cid[HF_CID_BYTES_MAX];
         size_t len;
+        if (item.kind == HF_BITSWAP_ITEM_BLOCK || item.kind == HF_BITSWAP_ITEM_DONT_HAVE) peer->progress_ms = now_ms;
         switch (item.kind) {
         case HF_BITSWAP_ITEM_FULL: hf_bitswap_serve_clear(b, peer); break;
         case HF_BITSWAP_ITEM_WANT: hf_bitswap_serve_item(b, peer, &item); break;
@@ -116,8 +117,9 @@ static void take_message(hf_bitswap *b, hf_bitswap_peer *peer, hf_bytes message)
     }
 }
 
-/* Takes the whole messages off the front. HF_TRUNCATED: one is not whole yet. */
-static hf_err take_messages(hf_bitswap *b, hf_bitswap_stream *s) {
+/* Takes the whole messages off the front. HF_TRUNCATED: one is not whole yet. Its wants are no sign that a peer is busy answering ours; what is
+ * longer than a list of wants must be blocks. */
+static hf_err take_messages(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s) {
     size_t at = 0;
     hf_err err = HF_OK;
     while (at < s->bytes.len && !s->peer->abuse) {
@@ -126,9 +128,12 @@ static hf_err take_messages(hf_bitswap *b, hf_bitswap_stream *s) {
         size_t head;
         err = hf_varint_read(rest, &len, &head);
         if (!err && len > HF_BITSWAP_MESSAGE_MAX) err = HF_LIMIT;
-        if (!err && rest.len - head < len) err = HF_TRUNCATED;
+        if (!err && rest.len - head < len) {
+            err = HF_TRUNCATED;
+            if (len > HF_BITSWAP_WANTLIST_BYTES) s->peer->progress_ms = now_ms;
+        }
         if (err) break;
-        take_message(b, s->peer, hf_sub(rest, head, (size_t)len));
+        take_message(b, now_ms, s->peer, hf_sub(rest, head, (size_t)len));
         at += head + (size_t)len;
     }
     hf_buf_consume(&s->bytes, at);
@@ -149,11 +154,10 @@ static void take_bytes(hf_bitswap *b, uint64_t now_ms, hf_bitswap_stream *s, hf_
     if (peer->abuse) return;
     if (peer->partial_bytes + bytes.len > HF_BITSWAP_PARTIAL_MAX)
         return refuse(b, now_ms, s, "bitswap: too many unfinished messages");
-    peer->progress_ms = now_ms;
     hf_buf_add(&s->bytes, bytes);
     if (s->bytes.err) return hf_swarm_stream_reset(b->swarm, now_ms, s->id);
     peer->partial_bytes += bytes.len;
-    hf_err err = take_messages(b, s);
+    hf_err err = take_messages(b, now_ms, s);
     if (err == HF_TRUNCATED) arm(b, s, now_ms + HF_BITSWAP_IDLE_MS);
     else s->deadline_ms = UINT64_MAX;
     if (err && err != HF_TRUNCATED) refuse(b, now_ms, s, "bitswap: a message over 4 MiB or without a length");

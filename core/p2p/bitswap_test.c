@@ -170,3 +170,31 @@ HF_TEST(bitswap_fetches_much) {
     expect(net, 12, 0);
     hf_net_free(net);
 }
+
+/* Memory runs out at the n-th allocation while a want travels and is answered, for every n. A question or an answer that did not arrive costs its
+ * time; an answer that could not be written is written once memory is back, and what comes later is answered. */
+HF_TEST(bitswap_answers_when_memory_is_back) {
+    hf_net *net = hf_net_new(&(hf_net_config){.seed = 24, .n_peers = 3, .world_mem = hf_test_arena()->mem});
+    static uint8_t block[50000];
+    uint8_t cid[HF_CID_LEN];
+    hf_net_connect(net, 0, 1);
+    hf_net_run(net, 1000);
+    size_t n = 0, n_soon = 0, n_blocks = 0;
+    for (bool failed = true; failed; n++) {
+        block[0] = (uint8_t)n;
+        hf_net_put(net, 1, HF_BYTES(block, 10000 + 3000 * n), cid);
+        want(net, 1, cid);
+        hf_test_mem_fail_at(n + 1);
+        hf_net_run(net, 20);
+        failed = hf_test_mem_failed();
+        hf_test_mem_fail_at(0);
+        n_blocks = hf_net_at(net, 0)->n_blocks;
+        hf_net_run(net, 2000);
+        n_soon += hf_net_at(net, 0)->n_blocks > n_blocks;
+        hf_net_run(net, 40000);
+        CHECK_U64(hf_net_at(net, 0)->n_blocks + hf_net_at(net, 0)->n_failed, n + 1);
+    }
+    CHECK_MSG(n_soon >= 2, "%zu of %zu", n_soon, n);
+    CHECK_U64(n_blocks, hf_net_at(net, 0)->n_blocks); /* the last one came at once */
+    hf_net_free(net);
+}
