@@ -45,6 +45,8 @@ void hf_core_free(hf_core *core);
 /* A stored block again, in the order of its STORE output. HF_MISSING / HF_MALFORMED with a reason: the store is damaged here; loading may go on,
  * what depends on this block will be fetched from peers. */
 HF_MUST_USE hf_err hf_core_load(hf_core *core, uint32_t database, hf_bytes block, hf_fault *fault);
+/* The source of blocks has some that nobody gave it through the core, such as files: peers that wait for one get it. */
+void hf_core_blocks_came(hf_core *core, uint64_t now_ms);
 /* Everything is loaded. */
 HF_MUST_USE hf_err hf_core_start(hf_core *core, uint64_t now_ms);
 

@@ -20,6 +20,8 @@ hf_err hf_core_block_get(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return core->config.blocks.get ? core->config.blocks.get(core->config.blocks.ctx, cid, ret) : HF_NOT_FOUND;
 }
 
+void hf_core_blocks_came(hf_core *core, uint64_t now_ms) { hf_bitswap_have(core->bitswap, now_ms, HF_BYTES(NULL, 0)); }
+
 /* ---- to the store ---- */
 
 void hf_core_record_free(hf_core *core, hf_core_record *r) { hf_release(core->mem, r, sizeof *r + r->len); }

@@ -4,7 +4,6 @@
 #include "../core/files/car.h"
 #include "../core/files/walk.h"
 #include "file_private.h"
-#include "lock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -65,12 +64,11 @@ static hf_err put(void *ctx, hf_bytes cid, hf_bytes block) {
 
 hf_block_sink hf_file_sink(hf_file_job *job) { return (hf_block_sink){put, job}; }
 
-static int open_store(hf_file_job *job) {
-    bool taken;
+static int open_store(hf_file_job *job, bool writes) {
     const char *why;
     if (mkdir(job->dir, 0700) && errno != EEXIST) return hf_file_fail(job->dir, strerror(errno));
-    job->lock = hf_lock_take(job->dir, &taken);
-    if (job->lock < 0) return hf_file_fail(job->dir, taken ? "a node is running here; stop it first" : strerror(errno));
+    if (writes) job->lock = hf_blocks_lock(job->dir);
+    if (writes && job->lock < 0) return hf_file_fail(job->dir, strerror(errno));
     job->blocks = hf_blocks_open(job->dir, 0, &why);
     return job->blocks ? 0 : hf_file_fail("the store", why);
 }
@@ -119,7 +117,7 @@ int hf_file_run(const char *group, const hf_file_verb *verbs, size_t n_verbs, in
     while (argc && v < n_verbs && strcmp(argv[0], verbs[v].name) != 0) v++;
     if (!argc || v == n_verbs || !read_words(&job, argc - 1, argv + 1)) return usage(group, verbs, n_verbs);
     if (job.n_words < verbs[v].words_min || job.n_words > verbs[v].words_max) return usage(group, verbs, n_verbs);
-    int status = open_store(&job);
+    int status = open_store(&job, verbs[v].writes);
     return close_store(&job, status ? status : verbs[v].run(&job));
 }
 
@@ -264,20 +262,21 @@ static int export_car(hf_file_job *job) {
 
 int hf_file_command(int argc, char **argv) {
     static const hf_file_verb verbs[] = {
-        {"add", "[--kubo] PATH...", 1, 1 << 20, hf_file_add},
-        {"get", "CID[/PATH] [-o PATH]", 1, 1, hf_file_get},
-        {"list", "", 0, 0, list_pins},
-        {"drop", "CID...", 1, 1 << 20, drop},
+        {"add", "[--kubo] PATH...", 1, 1 << 20, hf_file_add, true},
+        {"get", "CID[/PATH] [-o PATH]", 1, 1, hf_file_get, false},
+        {"list", "", 0, 0, list_pins, false},
+        {"drop", "CID...", 1, 1 << 20, drop, true},
     };
     return hf_file_run("file", verbs, HF_COUNT(verbs), argc, argv);
 }
 
 int hf_block_command(int argc, char **argv) {
-    static const hf_file_verb verbs[] = {{"put", "[--codec raw|dag-pb|dag-cbor] [FILE]", 0, 1, put_block}, {"get", "CID [-o FILE]", 1, 1, get_block}};
+    static const hf_file_verb verbs[] = {{"put", "[--codec raw|dag-pb|dag-cbor] [FILE]", 0, 1, put_block, true},
+                                         {"get", "CID [-o FILE]", 1, 1, get_block, false}};
     return hf_file_run("block", verbs, HF_COUNT(verbs), argc, argv);
 }
 
 int hf_car_command(int argc, char **argv) {
-    static const hf_file_verb verbs[] = {{"import", "FILE", 1, 1, import_car}, {"export", "CID [-o FILE]", 1, 1, export_car}};
+    static const hf_file_verb verbs[] = {{"import", "FILE", 1, 1, import_car, true}, {"export", "CID [-o FILE]", 1, 1, export_car, false}};
     return hf_file_run("car", verbs, HF_COUNT(verbs), argc, argv);
 }

@@ -1,4 +1,5 @@
-/* file_command: the verbs about files and blocks in a data folder that no node is using:
+/* file_command: the verbs about files and blocks in a data folder, whether a node is using it or not (they work on its
+ * blocks.db beside it):
  *
  *     file add [--kubo] PATH...   file get CID[/PATH] [-o PATH]   file list   file drop CID...
  *     block put [--codec raw|dag-pb|dag-cbor] [FILE]              block get CID

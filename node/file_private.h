@@ -12,11 +12,11 @@ typedef struct hf_file_job {
     char **words;                     /* the rest */
     int n_words;
     hf_mem mem;
-    int lock;
+    int lock;                         /* while it writes */
     hf_blocks *blocks;
 } hf_file_job;
 
-typedef struct hf_file_verb { const char *name, *usage; int words_min, words_max; int (*run)(hf_file_job *job); } hf_file_verb;
+typedef struct hf_file_verb { const char *name, *usage; int words_min, words_max; int (*run)(hf_file_job *job); bool writes; } hf_file_verb;
 
 /* Reads the words after the verb's name, opens the store, runs. `group`: "file", for complaints. */
 int hf_file_run(const char *group, const hf_file_verb *verbs, size_t n_verbs, int argc, char **argv);

@@ -57,6 +57,7 @@ void hf_client_shut(hf_client *c) {
     leave(c);
     if (was == HF_PHASE_WAITING) hf_exchange_forget(c);
     if (was == HF_PHASE_EVENTS) hf_events_forget(c);
+    if (was == HF_PHASE_IPFS) hf_ipfs_forget(c);
     hf_buf_deinit(&c->in);
     hf_buf_deinit(&c->out);
     c->out_at = 0;
@@ -79,14 +80,14 @@ static void begin_linger(hf_client *c) {
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 static bool is_reading(const hf_client *c) {
-    if (c->phase == HF_PHASE_WAITING) return false;
+    if (c->phase == HF_PHASE_WAITING || c->phase == HF_PHASE_IPFS) return false;
     return c->phase >= HF_PHASE_EVENTS || c->out.len == c->out_at;
 }
 
 static void poll_again(hf_client *c) {
     if (c->phase == HF_PHASE_GONE) return;
     count_held(c);
-    bool writing = c->broken || c->tls_wants_write || (c->out.len > c->out_at && c->phase != HF_PHASE_WAITING);
+    bool writing = c->broken || c->tls_wants_write || c->phase == HF_PHASE_IPFS || (c->out.len > c->out_at && c->phase != HF_PHASE_WAITING);
     int events = (is_reading(c) ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
     if (events == c->events) return;
     c->events = events;
@@ -142,7 +143,7 @@ void hf_client_send(hf_client *c, hf_bytes head, hf_bytes body) {
 static void on_empty(hf_client *c) {
     give_back(c, &c->out);
     c->out_at = 0;
-    if (c->last && c->phase != HF_PHASE_LINGER) begin_linger(c);
+    if (c->last && c->phase != HF_PHASE_LINGER && c->phase != HF_PHASE_IPFS) begin_linger(c);
     else if (c->phase >= HF_PHASE_EVENTS && c->phase != HF_PHASE_LINGER) hf_client_end_in(c, UINT64_MAX);
     else if (c->phase == HF_PHASE_HEAD) hf_client_end_in(c, c->in.len ? HEAD_MS : IDLE_MS);
 }
@@ -217,6 +218,7 @@ static void read_some(hf_client *c) {
 
 void hf_client_resume(hf_client *c) {
     hf_client_flush(c);
+    if (c->phase == HF_PHASE_IPFS) hf_ipfs_more(c);
     hf_client_go_on(c);
 }
 
@@ -268,5 +270,5 @@ void hf_client_tick(hf_client *c) {
 }
 
 bool hf_client_is_busy(const hf_client *c) {
-    return c->phase == HF_PHASE_BODY || c->phase == HF_PHASE_WAITING || (c->phase == HF_PHASE_HEAD && c->out.len > c->out_at);
+    return c->phase == HF_PHASE_BODY || c->phase == HF_PHASE_WAITING || c->phase == HF_PHASE_IPFS || (c->phase == HF_PHASE_HEAD && c->out.len > c->out_at);
 }

@@ -140,10 +140,24 @@ static void answer_ready(hf_client *c, bool head) {
     answer_plain(c, ready ? 200 : 503, ready ? "ready\n" : "not ready\n", head);
 }
 
+static void answer_ipfs(hf_client *c, const hf_wire_request *wire) {
+    unsigned refused = 0;
+    if (hf_eq(wire->request.method, HF_TEXT("OPTIONS"))) {
+        hf_response r = {.status = 204, .n_headers = 4};
+        r.headers[0] = (hf_header){HF_TEXT("access-control-allow-origin"), HF_TEXT("*")};
+        r.headers[1] = (hf_header){HF_TEXT("access-control-allow-methods"), HF_TEXT("GET, HEAD, OPTIONS")};
+        r.headers[2] = (hf_header){HF_TEXT("access-control-allow-headers"), HF_TEXT("Content-Type, Range, User-Agent, X-Requested-With")};
+        r.headers[3] = (hf_header){HF_TEXT("access-control-max-age"), HF_TEXT("86400")};
+        answer_now(c, &r, false);
+    } else if (!wire->head && !hf_eq(wire->request.method, HF_TEXT("GET"))) answer_plain(c, 405, "Only GET and HEAD.\n", false);
+    else if ((refused = hf_ipfs_begin(c, wire))) answer_plain(c, refused, "Too many files are being read.\n", wire->head);
+}
+
 static void route(hf_client *c, hf_wire_request *wire) {
     hf_bytes path = wire->request.path, method = wire->request.method, prefix = HF_TEXT("/_holdfast/");
     bool file = hf_starts(path, prefix), health = hf_eq(path, HF_TEXT("/healthz")), ready = hf_eq(path, HF_TEXT("/readyz")),
          described = hf_eq(path, HF_TEXT("/.well-known/holdfast.json")), events = hf_eq(path, HF_TEXT("/events")), metrics = hf_eq(path, HF_TEXT("/metrics"));
+    if (hf_starts(path, HF_TEXT("/ipfs/"))) return answer_ipfs(c, wire);
     if (!file && !health && !ready && !described && !events && !metrics) return run(c, wire);
     if (!wire->head && !hf_eq(method, HF_TEXT("GET"))) return answer_plain(c, 405, "Only GET and HEAD.\n", false);
     if (health) return answer_plain(c, 200, "ok\n", wire->head);

@@ -22,6 +22,9 @@ static const char *const NAMES[HF_HTTP_NAMES] = {
     [HF_HTTP_IF_MATCH] = "if-match",
     [HF_HTTP_IF_NONE_MATCH] = "if-none-match",
     [HF_HTTP_REFERER] = "referer",
+    [HF_HTTP_RANGE] = "range",
+    [HF_HTTP_CACHE_CONTROL] = "cache-control",
+    [HF_HTTP_SERVICE_WORKER] = "service-worker",
 };
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\t'; }
@@ -188,6 +191,7 @@ static unsigned read_found(const llhttp_t *p, const findings *f) {
     if (!f->complete || !f->version.len || !line_is_plain(f) || !read_target(f->target, head)) return 400;
     if (!head->host.len) head->host = head->fields[HF_HTTP_HOST];
     if (!head->host.len || !(f->seen & 1u << HF_HTTP_HOST)) return 400;
+    head->newest = newest;
     head->keep_alive = newest && llhttp_should_keep_alive(p);
     head->upgrade = p->flags & F_CONNECTION_UPGRADE;
     return read_length(p, head);

@@ -15,6 +15,7 @@ typedef enum hf_http_name {
     HF_HTTP_WEBSOCKET_VERSION, HF_HTTP_IDEMPOTENCY_KEY, HF_HTTP_HOLDFAST_ENTRY,
     HF_HTTP_ONCE, /* those above may come once only (and Content-Length, which llhttp sees to); of those below the first counts */
     HF_HTTP_ACCEPT = HF_HTTP_ONCE, HF_HTTP_ACCEPT_ENCODING, HF_HTTP_COOKIE, HF_HTTP_IF_MATCH, HF_HTTP_IF_NONE_MATCH, HF_HTTP_REFERER,
+    HF_HTTP_RANGE, HF_HTTP_CACHE_CONTROL, HF_HTTP_SERVICE_WORKER,
     HF_HTTP_NAMES,
 } hf_http_name;
 
@@ -25,6 +26,7 @@ typedef struct hf_http_head {
     uint64_t body_len;
     bool keep_alive;                  /* by version and Connection */
     bool upgrade;                     /* Connection names it */
+    bool newest;                      /* HTTP/1.1; else 1.0 */
 } hf_http_head;
 
 /* Reads a head from the start of `bytes`. 0: *ret_len is its length, or 0 when more has to come; else the status to refuse with. *scanned: how

@@ -1,7 +1,8 @@
 /* http_private: what the parts of http share: http.c (life), http_client.c (a connection: bytes in, bytes out, deadlines), http_exchange.c (a request and
- * its answer), http_events.c (server-sent events), http_peer.c (WebSockets that carry a peer). */
+ * its answer), http_events.c (server-sent events), http_ipfs.c (files by their CIDs), http_peer.c (WebSockets that carry a peer). */
 #ifndef HF_NODE_HTTP_PRIVATE_H
 #define HF_NODE_HTTP_PRIVATE_H
+#include "../core/files/gateway.h"
 #include "http.h"
 #include "http_request.h"
 #include "listen.h"
@@ -16,6 +17,7 @@ typedef enum hf_phase {
     HF_PHASE_HEAD,     /* a request is awaited, or coming in */
     HF_PHASE_BODY,     /* its head is there, its body is not */
     HF_PHASE_WAITING,  /* its answer is held until what it wrote is durable */
+    HF_PHASE_IPFS,     /* its answer is made as the socket takes it */
     HF_PHASE_EVENTS, HF_PHASE_PEER,
     HF_PHASE_LINGER,   /* all is said; what they still send is thrown away, so that they can read it */
     HF_PHASE_GONE,     /* closed; its memory goes in a later turn of the loop */
@@ -29,6 +31,12 @@ typedef struct hf_ws {
     size_t head_len;
     bool in_data;                               /* the frame that comes in carries the peer's bytes */
 } hf_ws;
+
+/* An answer that is made piece by piece. */
+typedef struct hf_ipfs {
+    hf_gateway *gateway;                        /* IPFS only */
+    bool newest, head_only, chunked, begun;     /* chunked: of unknown length; begun: a chunk was sent */
+} hf_ipfs;
 
 typedef struct hf_client {
     hf_http *http;
@@ -51,6 +59,7 @@ typedef struct hf_client {
     hf_channel channel;                         /* PEER */
     bool channel_up;                            /* the core knows it */
     hf_ws ws;
+    hf_ipfs ipfs;
 } hf_client;
 
 struct hf_http {
@@ -63,6 +72,7 @@ struct hf_http {
     hf_client *clients, *waiting, **waiting_last, *listeners;
     size_t n_clients, n_clients_max;            /* their memory included */
     size_t n_ticks, n_held_bytes;               /* held: of all clients */
+    size_t n_ipfs;                              /* clients in this phase */
     uint64_t n_answers[6];                      /* by the first digit of their status */
     bool loopback, stopping;
     uint8_t read_buffer[HF_HTTP_READ_BYTES];
@@ -94,6 +104,13 @@ void hf_exchange_count(hf_http *http, unsigned status);
 void hf_events_begin(hf_client *c, bool head);
 void hf_events_forget(hf_client *c);
 void hf_events_beat(hf_http *http);
+
+/* ---- files by their CIDs ---- */
+/* 0, or the status to refuse with. */
+unsigned hf_ipfs_begin(hf_client *c, const hf_wire_request *wire);
+/* What was made is sent: makes more, unless there is no more. */
+void hf_ipfs_more(hf_client *c);
+void hf_ipfs_forget(hf_client *c);
 
 /* ---- WebSockets ---- */
 bool hf_peer_is_asked_for(const hf_http_head *head);

@@ -102,16 +102,22 @@ unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bo
     };
     ret->entry = fields[HF_HTTP_HOLDFAST_ENTRY];
     ret->query_version = version_of(head->query);
+    ret->range = fields[HF_HTTP_RANGE];
+    ret->cache_control = fields[HF_HTTP_CACHE_CONTROL];
+    ret->service_worker = fields[HF_HTTP_SERVICE_WORKER];
+    ret->newest = head->newest;
     ret->gzip = hf_http_mentions(fields[HF_HTTP_ACCEPT_ENCODING], "gzip");
     ret->head = hf_eq(head->method, HF_TEXT("HEAD"));
     return 0;
 }
 
-static const char *reason(unsigned status) {
+const char *hf_http_reason(unsigned status) {
     switch (status) {
     case 200: return "OK";
     case 201: return "Created";
     case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 301: return "Moved Permanently";
     case 303: return "See Other";
     case 304: return "Not Modified";
     case 308: return "Permanent Redirect";
@@ -119,17 +125,20 @@ static const char *reason(unsigned status) {
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
     case 410: return "Gone";
     case 411: return "Length Required";
     case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
     case 417: return "Expectation Failed";
     case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 426: return "Upgrade Required";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
     case 505: return "HTTP Version Not Supported";
     default: return "Status";
@@ -140,7 +149,7 @@ bool hf_http_add_head(hf_buf *buf, const hf_response *response, bool keep_alive)
     hf_buf_add_str(buf, "HTTP/1.1 ");
     hf_buf_add_u64(buf, response->status);
     hf_buf_add_byte(buf, ' ');
-    hf_buf_add_str(buf, reason(response->status));
+    hf_buf_add_str(buf, hf_http_reason(response->status));
     hf_buf_add_str(buf, "\r\nx-served-by: node\r\n");
     for (size_t i = 0; i < response->n_headers; i++) {
         hf_buf_add(buf, response->headers[i].name);

@@ -7,7 +7,8 @@
 typedef struct hf_wire_request {
     hf_request request;              /* without body */
     hf_bytes entry, query_version;   /* header Holdfast-Entry, base64url; the value of ?v= */
-    bool gzip, head;
+    hf_bytes range, cache_control, service_worker;
+    bool gzip, head, newest;         /* newest: HTTP/1.1 */
 } hf_wire_request;
 
 /* Views into the head; only the origin is in the arena. `origin`: the configured one or NULL (then from Host). `loopback`: we listen on loopback
@@ -15,6 +16,8 @@ typedef struct hf_wire_request {
  * status to refuse with. */
 unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bool loopback, hf_arena *arena, hf_wire_request *ret);
 
+/* "Not Found" and so on. */
+const char *hf_http_reason(unsigned status);
 /* Status line and headers. Returns whether a body follows. */
 bool hf_http_add_head(hf_buf *buf, const hf_response *response, bool keep_alive);
 #endif

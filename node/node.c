@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, DRAIN_MIN_MS = 50, DRAIN_MAX_MS = 5000, DRAIN_TICK_MS = 5, FILES_MAX = 65536 };
+enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, DRAIN_MIN_MS = 50, DRAIN_MAX_MS = 5000, DRAIN_TICK_MS = 5, LOOK_MS = 1000, FILES_MAX = 65536 };
 
 uint64_t hf_node_now(const hf_node *node) { return uv_now(node->loop); }
 
@@ -230,6 +230,7 @@ void hf_node_pump(hf_node *node) {
     drain(node);
     take_steps(node);
     keep_peers(node);
+    hf_blocks_rest(node->blocks);
     hf_store_commit(node->store);
     uint64_t at = hf_core_deadline(node->core), now = hf_node_now(node);
     if (at == UINT64_MAX) uv_timer_stop(&node->timer);
@@ -282,6 +283,20 @@ static bool get_secrets(hf_node *node, hf_secrets *ret) {
     return ok || fail("cannot keep the node's keys", node->options->dir);
 }
 
+/* hf_block_source.get: of the logs, then of files. */
+static hf_err get_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
+    const hf_node *node = ctx;
+    hf_err err = hf_store_get(node->store, cid, ret);
+    return err == HF_NOT_FOUND ? hf_blocks_get(node->blocks, cid, ret) : err;
+}
+
+static void on_look(uv_timer_t *timer) {
+    hf_node *node = timer->data;
+    if (!hf_blocks_changed(node->blocks)) return;
+    hf_core_blocks_came(node->core, hf_node_now(node));
+    hf_node_pump(node);
+}
+
 static bool make_core(hf_node *node) {
     hf_secrets secrets;
     if (!get_secrets(node, &secrets)) return false;
@@ -295,7 +310,7 @@ static bool make_core(hf_node *node) {
         .agent = HF_TEXT("holdfast/0.1.0 node"),
         .by_session = true,
         .random = random_fill,
-        .blocks = {hf_store_get, node->store},
+        .blocks = {get_block, node},
     };
     config.files = hf_site_app_files(node->site, &config.n_files);
     node->core = hf_core_new(&node->mem, &config, &arena, &problem);
@@ -451,6 +466,8 @@ static bool open_inside(hf_node *node) {
     if (!node->site) return fail("the app cannot be read", problem);
     node->store = hf_store_open(node->loop, o->dir, on_stored, on_store_failed, node, &problem);
     if (!node->store) return fail("the store cannot be opened", problem);
+    node->blocks = hf_blocks_open(o->dir, 0, &problem);
+    if (!node->blocks) return fail("the store of files cannot be opened", problem);
     return make_core(node) && load(node);
 }
 
@@ -462,6 +479,7 @@ static bool start(hf_node *node) {
     watch_signals(node);
     hf_describe_self(node);
     if (!hf_describe_to_lock(node)) return fail("cannot write to the data folder", strerror(errno));
+    uv_timer_start(&node->look, on_look, LOOK_MS, LOOK_MS);
     node->ready = true;
     hf_node_pump(node);
     tell_ready(node);
@@ -490,6 +508,7 @@ static void stop(hf_node *node) {
     hf_store_close(node->store);
     hf_core_free(node->core);
     node->core = NULL;
+    hf_blocks_close(node->blocks);
     hf_site_close(node->site);
     uv_walk(node->loop, close_if_open, NULL); /* timers and signals are left */
     uv_run(node->loop, UV_RUN_DEFAULT);
@@ -506,6 +525,8 @@ static void prepare(hf_node *node, const hf_options *options, uv_loop_t *loop) {
     node->timer.data = node;
     uv_timer_init(loop, &node->drain);
     node->drain.data = node;
+    uv_timer_init(loop, &node->look);
+    node->look.data = node;
     node->started_ms = hf_node_wall();
 }
 

@@ -5,6 +5,7 @@
 #include "../core/core.h"
 #include "options.h"
 #include "store.h"
+#include "store_blocks.h"
 
 #include <uv.h>
 
@@ -32,6 +33,7 @@ struct hf_node {
     hf_mem mem;
     hf_core *core;
     hf_store *store;
+    hf_blocks *blocks;         /* files; only read: the command line writes beside us */
     struct hf_site *site;      /* app folder and browser files: site.h */
     struct hf_http *http;      /* http.h */
     struct hf_tcp *tcp;        /* tcp.h */
@@ -39,7 +41,7 @@ struct hf_node {
     struct hf_control *control; /* control.h */
     hf_channel *channels;
     uint64_t next_conn;
-    uv_timer_t timer, drain;   /* the core's deadline; looks whether a stop may end */
+    uv_timer_t timer, drain, look; /* the core's deadline; looks whether a stop may end; whether files have come */
     uv_signal_t signals[3];
     uint64_t started_ms, stopping_ms;
     uint64_t n_refused;        /* entries of others */

@@ -3,9 +3,13 @@
 
 #include "../core/files/walk.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static const char SCHEMA[] =
     "PRAGMA page_size=16384;"
@@ -16,7 +20,7 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS pins (seq INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, name TEXT NOT NULL);"
     "CREATE TEMP TABLE live (hash BLOB PRIMARY KEY) WITHOUT ROWID;";
 
-enum { BEGIN, COMMIT, ROLLBACK, INSERT, GET, HAS, TOTAL, PIN, UNPIN, PINS, LIVE, DROP, CLEAR, N_STATEMENTS };
+enum { BEGIN, COMMIT, ROLLBACK, INSERT, GET, HAS, TOTAL, PIN, UNPIN, PINS, LIVE, DROP, CLEAR, VERSION, N_STATEMENTS };
 static const char *const SQL[N_STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -31,13 +35,16 @@ static const char *const SQL[N_STATEMENTS] = {
     [LIVE] = "INSERT OR IGNORE INTO live (hash) VALUES (?1)",
     [DROP] = "DELETE FROM blocks WHERE hash NOT IN (SELECT hash FROM live)",
     [CLEAR] = "DELETE FROM live",
+    [VERSION] = "PRAGMA data_version",
 };
 
 struct hf_blocks {
     sqlite3 *db;
     sqlite3_stmt *statements[N_STATEMENTS];
     uint64_t bytes, bytes_max, bytes_committed;
-    bool open; /* a transaction */
+    int64_t version; /* changes with what other connections commit */
+    bool counted;    /* bytes: by the first that needs it, since it takes a look at every block */
+    bool open;       /* a transaction */
     char why[256];
 };
 
@@ -69,6 +76,7 @@ static bool read_total(hf_blocks *b) {
     sqlite3_stmt *total = ready(b, TOTAL);
     bool ok = sqlite3_step(total) == SQLITE_ROW;
     if (ok) b->bytes = (uint64_t)sqlite3_column_int64(total, 0);
+    b->counted |= ok;
     sqlite3_reset(total);
     return ok;
 }
@@ -79,7 +87,8 @@ static bool open_db(hf_blocks *b, const char *path) {
     if (sqlite3_exec(b->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK) return false;
     for (int i = 0; i < N_STATEMENTS; i++)
         if (sqlite3_prepare_v3(b->db, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &b->statements[i], NULL) != SQLITE_OK) return false;
-    return read_total(b);
+    hf_blocks_changed(b);
+    return true;
 }
 
 hf_blocks *hf_blocks_open(const char *dir, uint64_t bytes_max, const char **ret_why) {
@@ -88,15 +97,24 @@ hf_blocks *hf_blocks_open(const char *dir, uint64_t bytes_max, const char **ret_
     hf_blocks *b = calloc(1, sizeof *b);
     if (!b) return *ret_why = "no memory", NULL;
     b->bytes_max = bytes_max ? bytes_max : (uint64_t)64 << 30;
-    if (snprintf(path, sizeof path, "%s/blocks.db", dir) < (int)sizeof path && open_db(b, path)) {
-        b->bytes_committed = b->bytes;
-        return b;
-    }
+    if (snprintf(path, sizeof path, "%s/blocks.db", dir) < (int)sizeof path && open_db(b, path)) return b;
     fail(b);
     snprintf(why, sizeof why, "%.200s/blocks.db: %s", dir, b->why);
     *ret_why = why;
     hf_blocks_close(b);
     return NULL;
+}
+
+int hf_blocks_lock(const char *dir) {
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/blocks.lock", dir) >= (int)sizeof path) return errno = ENAMETOOLONG, -1;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), why;
+    if (fd < 0) return -1;
+    do why = flock(fd, LOCK_EX) ? errno : 0;
+    while (why == EINTR);
+    if (!why) return fd;
+    close(fd);
+    return errno = why, -1;
 }
 
 void hf_blocks_close(hf_blocks *b) {
@@ -108,13 +126,32 @@ void hf_blocks_close(hf_blocks *b) {
 }
 
 const char *hf_blocks_why(const hf_blocks *b) { return b->why; }
-uint64_t hf_blocks_bytes(const hf_blocks *b) { return b->bytes; }
+
+uint64_t hf_blocks_bytes(hf_blocks *b) {
+    if (!b->counted) read_total(b);
+    return b->bytes;
+}
+
+bool hf_blocks_changed(hf_blocks *b) {
+    sqlite3_stmt *version = ready(b, VERSION);
+    int64_t before = b->version;
+    if (sqlite3_step(version) == SQLITE_ROW) b->version = sqlite3_column_int64(version, 0);
+    sqlite3_reset(version);
+    return b->version != before;
+}
 
 /* ---- transactions ---- */
 
 static hf_err begin(hf_blocks *b) {
     if (b->open) return HF_OK;
+    hf_blocks_rest(b); /* a row that is looked at would keep its older state in sight */
     if (!done(ready(b, BEGIN))) return fail(b);
+    if (!b->counted && !read_total(b)) {
+        fail(b);
+        done(ready(b, ROLLBACK));
+        return HF_DENIED;
+    }
+    b->bytes_committed = b->bytes;
     b->open = true;
     return HF_OK;
 }
@@ -128,7 +165,7 @@ static hf_err roll_back(hf_blocks *b, hf_err err) {
 
 hf_err hf_blocks_commit(hf_blocks *b) {
     if (!b->open) return HF_OK;
-    sqlite3_reset(b->statements[GET]); /* a row that is looked at would hold the commit back */
+    hf_blocks_rest(b); /* a row that is looked at would hold the commit back */
     if (!done(ready(b, COMMIT))) return roll_back(b, fail(b));
     b->open = false;
     b->bytes_committed = b->bytes;
@@ -147,6 +184,8 @@ hf_err hf_blocks_get(void *blocks, hf_bytes cid, hf_bytes *ret) {
     return code == SQLITE_DONE ? HF_NOT_FOUND : fail(b);
 }
 
+void hf_blocks_rest(hf_blocks *b) { sqlite3_reset(b->statements[GET]); }
+
 bool hf_blocks_has(void *blocks, hf_bytes cid) {
     hf_blocks *b = blocks;
     sqlite3_stmt *has = ready(b, HAS);
@@ -160,9 +199,9 @@ hf_err hf_blocks_put(void *blocks, hf_bytes cid, hf_bytes block) {
     hf_blocks *b = blocks;
     hf_bytes hash = hf_cid_multihash(cid);
     if (!hash.len || block.len > HF_BLOCK_MAX) return HF_MALFORMED;
-    if (b->bytes + block.len > b->bytes_max) return HF_LIMIT;
     hf_err err = begin(b);
     if (err) return err;
+    if (b->bytes + block.len > b->bytes_max) return HF_LIMIT;
     sqlite3_stmt *insert = ready(b, INSERT);
     bind(insert, 1, hash);
     bind(insert, 2, block);
@@ -228,9 +267,9 @@ static bool mark_pin(void *ctx, hf_bytes cid, hf_bytes name) {
 
 hf_err hf_blocks_collect(hf_blocks *b, hf_mem *mem, uint64_t *ret_freed) {
     marking m = {b, mem, hf_blocks_commit(b)};
-    uint64_t before = b->bytes;
     if (!m.err) m.err = begin(b);
     if (m.err) return m.err;
+    uint64_t before = b->bytes;
     hf_err err = hf_blocks_each_pin(b, mark_pin, &m);
     if (!err) err = m.err;
     sqlite3_reset(b->statements[GET]);
