@@ -8,15 +8,15 @@
 enum {
     ANSWERS_MAX = 128,   /* at once; each holds a block of at most 2 MiB */
     PIECES_AT_ONCE = 16, /* of 64 KiB; then it is the turn of others */
-    SEND_MS = 20000,
+    PAUSE_MS = 60000,    /* of a reader: the system takes no piece for so long */
     HEAD_LEN_MAX = 32,
 };
 
 static const char EXPOSED[] = "access-control-expose-headers: Content-Length, Content-Range, Etag, X-Ipfs-Path, X-Ipfs-Roots\r\nx-served-by: node\r\n";
 
 static void send_piece(hf_client *c, hf_bytes head, hf_bytes body) {
-    hf_client_end_in(c, SEND_MS);
     hf_client_send(c, head, body);
+    hf_client_end_in(c, PAUSE_MS);
 }
 
 void hf_ipfs_forget(hf_client *c) {
