@@ -3,8 +3,10 @@
 #include "../core/files/import.h"
 #include "../tests/kit/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static char dir[64];
@@ -28,7 +30,7 @@ static hf_blocks *again(hf_blocks *b) {
 
 static void end(hf_blocks *b) {
     char path[128];
-    static const char *const names[] = {"blocks.db", "blocks.db-wal", "blocks.db-shm"};
+    static const char *const names[] = {"blocks.db", "blocks.db-wal", "blocks.db-shm", "blocks.lock"};
     hf_blocks_close(b);
     for (size_t i = 0; i < HF_COUNT(names); i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -112,6 +114,50 @@ HF_TEST(blocks_collect_what_no_pin_reaches) {
     CHECK(hf_blocks_has(b, id(&a)) && !hf_blocks_has(b, id(&c)));
     b = again(b);
     CHECK_U64(hf_blocks_bytes(b), all - freed);
+    end(b);
+}
+
+/* A node that reads, and a command that writes beside it. */
+HF_TEST(blocks_written_beside_are_seen_when_they_are_committed) {
+    const char *why = "";
+    hf_blocks *reader = begin(0), *writer = hf_blocks_open(dir, 0, &why);
+    uint64_t freed;
+    uint8_t cid[HF_CID_LEN];
+    hf_bytes block, binary = HF_BYTES(cid, sizeof cid);
+    CHECK_MSG(writer != NULL, "%s", why);
+    hf_cid_of_codec(HF_CODEC_RAW, HF_TEXT("block"), cid);
+    CHECK(!hf_blocks_changed(reader));
+    CHECK_ERR(hf_blocks_put(writer, binary, HF_TEXT("block")), HF_OK);
+    CHECK_ERR(hf_blocks_get(reader, binary, &block), HF_NOT_FOUND);
+    CHECK(!hf_blocks_changed(reader));
+    CHECK_ERR(hf_blocks_commit(writer), HF_OK);
+    CHECK(hf_blocks_changed(reader) && !hf_blocks_changed(reader) && !hf_blocks_changed(writer));
+    CHECK_ERR(hf_blocks_get(reader, binary, &block), HF_OK);
+    CHECK_BYTES(block, HF_TEXT("block"));
+    CHECK_ERR(hf_blocks_collect(writer, hf_test_mem(), &freed), HF_OK); /* the reader looks at it still */
+    CHECK_U64(freed, 5);
+    CHECK_BYTES(block, HF_TEXT("block"));
+    hf_blocks_rest(reader);
+    CHECK_ERR(hf_blocks_get(reader, binary, &block), HF_NOT_FOUND);
+    CHECK(hf_blocks_changed(reader));
+    CHECK_ERR(hf_blocks_put(reader, binary, HF_TEXT("block")), HF_OK); /* counted only now: as it stands by now */
+    CHECK_U64(hf_blocks_bytes(reader), 5);
+    hf_blocks_close(writer);
+    end(reader);
+}
+
+HF_TEST(blocks_have_one_lock_for_those_who_write) {
+    hf_blocks *b = begin(0);
+    int first = hf_blocks_lock(dir), other;
+    char path[128];
+    CHECK(first >= 0);
+    snprintf(path, sizeof path, "%s/blocks.lock", dir);
+    other = open(path, O_RDWR | O_CLOEXEC);
+    CHECK(flock(other, LOCK_EX | LOCK_NB) != 0);
+    close(first);
+    CHECK(flock(other, LOCK_EX | LOCK_NB) == 0);
+    close(other);
+    CHECK(hf_blocks_lock("/nowhere/at/all") < 0);
     end(b);
 }
 
