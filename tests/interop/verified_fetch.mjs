@@ -24,7 +24,8 @@ import { MemoryBlockstore } from 'blockstore-core'
 import { MemoryDatastore } from 'datastore-core'
 import { multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
-// The class alone: the package's front door also loads a WebRTC stack for its own libp2p, which is not installed here.
+// The class alone: the package's front door also loads a WebRTC stack for a libp2p of its own,
+// which package.json overrides with something small.
 import { VerifiedFetch } from '../../node_modules/@helia/verified-fetch/dist/src/verified-fetch.js'
 import { content } from './content.mjs'
 
@@ -99,6 +100,23 @@ async function until (what, condition) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   throw new Error(`not in time: ${what}`)
+}
+
+/** They ask for the large file and do not read. */
+async function slowReaders (n) {
+  const before = await metric('holdfast_requests_total{class="2xx"}')
+  const sockets = Array.from({ length: n }, () => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write(`GET /ipfs/${bigCid} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+    return socket
+  })
+  for (let asked = 1; ; asked++) { // each look at the figures counts as well
+    const now = await metric('holdfast_requests_total{class="2xx"}')
+    if (now - before - asked >= n) return sockets
+    if (asked > 5000) throw new Error(`${now - before - asked} of ${n} are answered`)
+  }
 }
 
 async function newHelia (options) {
@@ -224,15 +242,7 @@ await test('requests that are asked ahead are answered in their order', async ()
 })
 
 await test('a slow reader costs a piece, not the file', async () => {
-  const sockets = []
-  for (let i = 0; i < 20; i++) {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => {})
-    socket.pause()
-    socket.write(`GET /ipfs/${bigCid} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
-    sockets.push(socket)
-  }
-  await until('all are there', async () => await metric('holdfast_connections{kind="page"}') > 20)
+  const sockets = await slowReaders(20)
   const other = await fetch(`${url}/ipfs/${siteCid}/hello.txt`)
   equal(await other.text(), HELLO, 'others are answered meanwhile')
   const held = await heldBytes()
@@ -247,6 +257,16 @@ await test('a slow reader costs a piece, not the file', async () => {
   same(all.subarray(all.indexOf('\r\n\r\n') + 4), big, 'the one that goes on reading gets all')
   await until('nothing is held', async () => await heldBytes() < 4096)
   return `${held} bytes held for 20, ${Math.round(rss / 1e6)} MB of memory at most so far`
+})
+
+await test('more answers than there are places', async () => {
+  const sockets = await slowReaders(128)
+  const res = await fetch(`${url}/ipfs/${siteCid}/hello.txt`)
+  equal(res.status, 503, 'one too many')
+  equal((await fetch(`${url}/healthz`)).status, 200, 'pages are answered')
+  sockets.pop().destroy()
+  await until('the place is free', async () => (await fetch(`${url}/ipfs/${siteCid}/hello.txt`)).status === 200)
+  for (const s of sockets) s.destroy()
 })
 
 await test('readers that vanish in the middle', async () => {
