@@ -71,6 +71,7 @@ static hf_err app_init(hf_core *core, hf_arena *arena, hf_bytes *ret_problem) {
     core->config.random(core->config.random_ctx, (uint8_t *)&seed, sizeof seed);
     core->app = hf_app_new(core->mem, core->config.files, core->config.n_files, seed, arena, ret_problem);
     if (!core->app) return HF_MALFORMED;
+    hf_core_app_id(&core->config, core->app_id);
     hf_app_release(core->app, core->config.release, core->config.script_url);
     size_t n = hf_app_n_schemas(core->app);
     core->collections = hf_alloc(core->mem, n * sizeof(hf_collection *));

@@ -3,7 +3,7 @@
  * Sans-IO. The shell hands in bytes, clock readings, random bytes and stored blocks; it gets back answers, blocks to store, bytes to send
  * and news. One owner, no locks; nothing re-enters.
  *
- * Life:      new -> load* -> start -> (handle | conn_* | stored | signal | tick)* -> free. After each call drain hf_core_next() until NONE.
+ * Life:      new -> restore* -> load* -> start -> (handle | conn_* | stored | signal | tick)* -> free. After each call drain hf_core_next() until NONE.
  * Durable:   what is written gets a sequence number; STORE outputs come in that order. The shell makes them durable in batches of its liking and says
  *            so with hf_core_stored(). Answers to writes wait for that in the shell; other peers see an entry of ours only after it.
  * Views:     what a call returns or an output points at is valid until the next call on the core other than hf_core_stored/next of the same drain;
@@ -47,6 +47,15 @@ void hf_core_free(hf_core *core);
 HF_MUST_USE hf_err hf_core_load(hf_core *core, uint32_t database, hf_bytes block, hf_fault *fault);
 /* The source of blocks has some that nobody gave it through the core, such as files: peers that wait for one get it. */
 void hf_core_blocks_came(hf_core *core, uint64_t now_ms);
+
+/* A database of the app as one piece of bytes: the index of its log and what its collection keeps. The shell keeps it beside the blocks, so that the next
+ * start reads only those that came later. It holds all entries there are, so all must be stored: HF_STATE when one is not yet, or could not be taken in
+ * for want of memory. HF_NOT_FOUND: not a database of the app. Appended to buf. */
+HF_MUST_USE hf_err hf_core_snapshot(const hf_core *core, uint32_t database, hf_buf *buf);
+/* Before any entry of this database is loaded; then hf_core_load only those that it does not hold. Blocks that are no entries (identities) are loaded
+ * as always, before or after. The bytes come from our own store: they are held against damage, not against malice. HF_MALFORMED with a reason: damaged,
+ * or of another program, app or database; nothing was taken, load everything. HF_STATE: too late. HF_NOMEM: the core is of no use any more. */
+HF_MUST_USE hf_err hf_core_restore(hf_core *core, uint32_t database, hf_bytes saved, hf_fault *fault);
 /* Everything is loaded. */
 HF_MUST_USE hf_err hf_core_start(hf_core *core, uint64_t now_ms);
 

@@ -54,6 +54,7 @@ static hf_err apply_to_collection(hf_core *core, hf_core_db *d, const hf_log_ite
     bool changed = false;
     hf_err err = hf_collection_apply(d->collection, &order, payload, &changed);
     if (changed) d->changed = true;
+    if (err) d->incomplete = true;
     hf_log_version(d->log, core->versions[d->number - 1]);
     return err;
 }

@@ -2,6 +2,7 @@
  *
  *      core.c           life; the app; the peer's calls; looking in
  *      core_blocks.c    blocks: to the store, back from it, and what they mean to the logs
+ *      core_snapshot.c  a database's state as one piece of bytes, and back
  *      core_out.c       what comes out, and time
  *      core_db.c        databases added at run time: created, opened by address, closed, remembered
  *      core_why.c       where an entry or a peer stands
@@ -38,6 +39,7 @@ struct hf_core_db {
     size_t n_durable;            /* entries of the log's index that are stored */
     size_t n_unconfirmed;        /* own entries written since some peer last had everything */
     size_t n_records;            /* on their way to the store */
+    bool incomplete;             /* the collection lacks an entry of the log, for want of memory */
     bool changed;                /* shows something new that CHANGED has not told yet */
 
     /* added at run time */
@@ -65,6 +67,7 @@ struct hf_core {
     hf_writer writer;
     hf_identity self;            /* our own identity, as others read it */
     hf_app *app;
+    uint8_t app_id[32];          /* what a snapshot must be of: this program and these schemas */
     hf_core_db **databases;      /* the app's first; NULL: a place that is free */
     size_t n_databases, databases_cap;
     hf_collection **collections; /* of the app, in the same order, for hf_app_state */
@@ -94,6 +97,10 @@ HF_MUST_USE hf_err hf_core_take_entry(hf_core *core, uint64_t now_ms, uint32_t n
 HF_MUST_USE hf_err hf_core_append(hf_core *core, uint64_t now_ms, hf_core_db *d, hf_bytes payload_cbor, uint32_t *ret_index);
 HF_MUST_USE hf_err hf_core_learn_identity(hf_core *core, hf_bytes block, bool keep, hf_fault *fault);
 void hf_core_record_free(hf_core *core, hf_core_record *record);
+
+/* ---- core_snapshot.c ---- */
+/* SHA-256 over what decides how an entry is read: the agent's version and app.json. */
+void hf_core_app_id(const hf_core_config *config, uint8_t ret[32]);
 
 /* ---- core_db.c ---- */
 hf_core_db *hf_core_db_at(const hf_core *core, uint32_t number);    /* NULL: none, or closed */

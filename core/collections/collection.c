@@ -42,6 +42,10 @@ uint64_t hf_collection_ignored(const hf_collection *c) {
     return c->n_ignored;
 }
 
+void hf_collection_set_ignored(hf_collection *c, uint64_t n) {
+    c->n_ignored = n;
+}
+
 uint64_t hf_collection_version(const hf_collection *c) {
     return c->version;
 }

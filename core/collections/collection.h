@@ -42,6 +42,8 @@ const hf_schema *hf_collection_schema(const hf_collection *collection);
 HF_MUST_USE hf_err hf_collection_apply(hf_collection *collection, const hf_order *order, const hf_value *payload, bool *ret_changed);
 /* Operations of which something was ignored, in whole or in part. */
 uint64_t hf_collection_ignored(const hf_collection *collection);
+/* When what was kept is applied again: how many were ignored before. */
+void hf_collection_set_ignored(hf_collection *collection, uint64_t n);
 /* Every operation that is kept, in no particular order, with its payload as hf_operation_encode makes it: applied to an empty collection of the same
  * schema they give the same state. Both are valid during the visit only. HF_NOMEM, or what visit returned when that was not HF_OK. */
 HF_MUST_USE hf_err hf_collection_each(const hf_collection *collection, hf_err (*visit)(void *ctx, const hf_order *order, hf_bytes payload), void *ctx);

@@ -130,21 +130,29 @@ static hf_err is_whole(hf_bytes saved, hf_fault *fault) {
     return hf_fail(fault, HF_MALFORMED, "snapshot: damaged", len);
 }
 
-/* What was restored wrongly is thrown away; only a damaged store that kept its checksum could come here. */
-static hf_err start_over(hf_log *log, hf_err err, hf_fault *fault) {
+hf_err hf_log_unrestore(hf_log *log) {
     uint64_t seed = log->index.seed;
     hf_index_deinit(&log->index);
-    hf_err again = hf_index_init(&log->index, log->mem, seed);
+    log->counters.joined = log->counters.equivocations = 0;
+    return hf_index_init(&log->index, log->mem, seed);
+}
+
+/* What was restored wrongly is thrown away; only a damaged store that kept its checksum could come here. */
+static hf_err start_over(hf_log *log, hf_err err, hf_fault *fault) {
+    hf_err again = hf_log_unrestore(log);
     if (again) return again;
     return err == HF_MALFORMED ? hf_fail(fault, err, "snapshot: an entry or writer twice", 0) : err;
 }
 
 hf_err hf_log_restore(hf_log *log, hf_bytes saved, hf_fault *fault) {
-    if (log->index.n_items) return HF_STATE;
+    if (log->index.n_items || log->index.n_writers) return HF_STATE;
     hf_err err = is_whole(saved, fault);
     if (err) return err;
     parts p;
     if (!check(log, hf_sub(saved, 0, saved.len - CHECKSUM_LEN), &p)) return hf_fail(fault, HF_MALFORMED, "snapshot: its parts do not fit", 0);
     err = add_all(log, &p);
-    return err ? start_over(log, err, fault) : HF_OK;
+    if (err) return start_over(log, err, fault);
+    log->counters.joined = log->index.n_items; /* as if they had been loaded one by one */
+    log->counters.equivocations = log->index.n_equivocations;
+    return HF_OK;
 }

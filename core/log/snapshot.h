@@ -13,4 +13,7 @@ void hf_log_save(const hf_log *log, size_t n_items, hf_buf *buf);
 /* Into a log without entries. HF_MALFORMED with a reason: damaged, of another version or another log; the log is as before. HF_STATE: it has
  * entries. HF_NOMEM, HF_LIMIT: the log is of no use any more. */
 HF_MUST_USE hf_err hf_log_restore(hf_log *log, hf_bytes saved, hf_fault *fault);
+/* Takes a restore back, when what stands beside it turns out to be damaged: no entries again. Only before any other entry came. HF_NOMEM: the log is
+ * of no use any more. */
+HF_MUST_USE hf_err hf_log_unrestore(hf_log *log);
 #endif
