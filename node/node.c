@@ -10,6 +10,7 @@
 #include "say.h"
 #include "site.h"
 #include "tcp.h"
+#include "warm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -155,8 +156,9 @@ static void peer_up(hf_node *node, const hf_out *out) {
 
 typedef struct replay { hf_node *node; uint32_t database; } replay;
 
-static bool replay_one(void *ctx, hf_bytes address, hf_bytes block) {
+static bool replay_one(void *ctx, uint64_t at, hf_bytes address, hf_bytes block) {
     const replay *r = ctx;
+    (void)at;
     hf_fault fault = {"", 0};
     if (!hf_eq(address, hf_core_address(r->node->core, r->database))) return true;
     if (hf_core_load(r->node->core, r->database, block, &fault))
@@ -172,7 +174,7 @@ static void database_news(hf_node *node, const hf_out *out) {
     if (about.phase != HF_CORE_LOADING) return;
     replay r = {node, out->database};
     const char *why = "";
-    hf_err err = hf_store_each(node->store, replay_one, &r, &why);
+    hf_err err = hf_store_each(node->store, HF_STORE_ENTRIES, 0, replay_one, &r, &why);
     if (!err) err = hf_core_db_loaded(node->core, hf_node_now(node), out->database);
     if (err) hf_say(HF_LEVEL_ERROR, "a database cannot be opened", "error", hf_err_name(err), "why", why, NULL);
 }
@@ -241,6 +243,7 @@ static void on_stored(void *ctx, uint64_t seq) {
     hf_node *node = ctx;
     hf_core_stored(node->core, hf_node_now(node), seq);
     if (node->http) hf_http_stored(node->http, seq);
+    hf_warm_turn(node->warm);
     hf_node_pump(node);
 }
 
@@ -321,15 +324,16 @@ static bool make_core(hf_node *node) {
     return node->core || fail("the app does not load", text);
 }
 
-typedef struct loading { hf_node *node; size_t n, n_damaged; } loading;
+typedef struct loading { hf_node *node; const hf_warm *warm; size_t n, n_damaged; } loading;
 
-static bool load_one(void *ctx, hf_bytes address, hf_bytes block) {
+static bool load_one(void *ctx, uint64_t at, hf_bytes address, hf_bytes block) {
     loading *l = ctx;
     hf_fault fault = {"", 0};
     uint32_t number = 0;
     for (uint32_t i = 1; address.len && i <= hf_core_n_databases(l->node->core); i++)
         if (hf_eq(address, hf_core_address(l->node->core, i))) number = i;
     if (address.len && !number) return true; /* of a collection that the app has no more: kept, not shown */
+    if (hf_warm_has(l->warm, number, at)) return true;
     l->n++;
     if (!hf_core_load(l->node->core, number, block, &fault)) return true;
     l->n_damaged++;
@@ -337,10 +341,21 @@ static bool load_one(void *ctx, hf_bytes address, hf_bytes block) {
     return true;
 }
 
+/* What is no entry first: it says which databases there are, whose entries a snapshot does not hold. */
+static hf_err load_behind(loading *l, const char **ret_why) {
+    hf_err err = hf_store_each(l->node->store, HF_STORE_OTHERS, 0, load_one, l, ret_why);
+    return err ? err : hf_store_each(l->node->store, HF_STORE_ENTRIES, hf_warm_after(l->warm), load_one, l, ret_why);
+}
+
 static bool load(hf_node *node) {
     loading l = {.node = node};
     const char *why;
-    if (hf_store_each(node->store, load_one, &l, &why)) return fail("the store is damaged", why);
+    node->warm = hf_warm_open(node);
+    if (!node->warm) return fail("cannot start", "no memory");
+    l.warm = node->warm;
+    if (hf_warm_restored(l.warm) ? load_behind(&l, &why) : hf_store_each(node->store, HF_STORE_ALL, 0, load_one, &l, &why))
+        return fail("the store is damaged", why);
+    hf_warm_loaded(node->warm, l.n_damaged == 0);
     char n[32], damaged[32];
     snprintf(n, sizeof n, "%zu", l.n);
     snprintf(damaged, sizeof damaged, "%zu", l.n_damaged);
@@ -505,6 +520,8 @@ static void stop(hf_node *node) {
     hf_mdns_close(node->mdns);
     hf_tcp_close(node->tcp);
     hf_http_close(node->http);
+    hf_warm_close(node->warm);
+    node->warm = NULL;
     hf_store_close(node->store);
     hf_core_free(node->core);
     node->core = NULL;

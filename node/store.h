@@ -16,8 +16,21 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *c
 /* Waits for the commit under way, commits the rest, closes. */
 void hf_store_close(hf_store *store);
 
-/* Every block in stored order; address is empty for a block that is not an entry. each() returns false to stop. HF_MALFORMED: the file is damaged (*ret_why). */
-HF_MUST_USE hf_err hf_store_each(hf_store *store, bool (*each)(void *ctx, hf_bytes address, hf_bytes block), void *ctx, const char **ret_why);
+typedef enum hf_store_part { HF_STORE_ALL, HF_STORE_ENTRIES, HF_STORE_OTHERS } hf_store_part;
+typedef bool hf_store_visit(void *ctx, uint64_t at, hf_bytes address, hf_bytes block);
+/* Every block of that part behind place `after`, in stored order; `at` is its place, address is empty for a block that is not an entry. each() returns
+ * false to stop. Others are found without a look at entries. HF_MALFORMED: the file is damaged (*ret_why). */
+HF_MUST_USE hf_err hf_store_each(hf_store *store, hf_store_part part, uint64_t after, hf_store_visit *each, void *ctx, const char **ret_why);
+
+/* What stands in the store up to the last block that is durable: what is derived from it can tell later whether it is still so. */
+typedef struct hf_store_mark {
+    uint64_t at, n;             /* place of that block; how many there are up to it */
+    uint8_t cid[HF_CID_LEN];    /* of that block */
+} hf_store_mark;
+/* False: the store is empty, or cannot be read. */
+bool hf_store_mark_now(hf_store *store, hf_store_mark *ret);
+/* Are all those blocks there? */
+bool hf_store_holds(hf_store *store, const hf_store_mark *mark);
 /* hf_block_source.get: a stored block by CID; valid until the next call. */
 hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret_block);
 /* Hands a block over (copied). Committed by the next hf_store_commit. */
