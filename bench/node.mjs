@@ -1,6 +1,6 @@
-/* node: how long a node takes to be ready, and what it weighs: at rest, with 10,000 entries, with 1,000 clients that stay in sync. */
+/* node: how long a node takes to be ready, from its snapshot and without, and what it weighs: at rest, with 10,000 entries, with 1,000 clients that stay in sync. */
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { bench, BUILD, fill, grow, HOLDFAST, median, Node, onExit, ROOT, ROUNDS, tell } from './kit.mjs'
 
@@ -12,9 +12,11 @@ const QUIET_MS = 35_000 // two rounds of pings: buffers that nothing goes by are
 
 const memory = node => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${node.process.pid}/status`, 'utf8'))[1]) * 1024
 
-async function starting (node) {
+/** `cold`: without its snapshot, as after a crash before there was one. */
+async function starting (node, cold = false) {
   const times = []
   for (let i = 0; i < ROUNDS; i++) {
+    if (cold) rmSync(`${node.dir}/snapshot`, { force: true })
     await node.start()
     times.push(node.ms)
     await node.stop()
@@ -57,6 +59,7 @@ await bench('node', async () => {
   const full = await (await Node.make(QUIET)).start()
   await grow(full, ENTRIES)
   await full.stop()
+  tell(`node, ready with ${ENTRIES} entries that are all read`, await starting(full, true), 'ms')
   tell(`node, ready with ${ENTRIES} entries`, await starting(full), 'ms')
   await full.start()
   tell(`node, memory with ${ENTRIES} entries`, memory(full) / MIB, 'MiB')

@@ -19,6 +19,7 @@ typedef struct replica {
     hf_bytes told[BLOCKS_MAX];     /* what it wrote itself, for others */
     size_t n_told;
     size_t heard[WRITERS];         /* of what each other told */
+    const struct replica *source;  /* whose stored blocks it has too; NULL: none */
 } replica;
 
 typedef struct world {
@@ -30,19 +31,32 @@ typedef struct world {
 
 static uint64_t pick(world *w, uint64_t n) { return hf_test_random(&w->seed) % n; }
 
+static hf_err find_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
+    uint8_t digest[HF_CID_LEN];
+    for (const replica *r = ctx; r; r = r->source)
+        for (size_t i = 0; i < r->n_stored; i++) {
+            hf_cid_of(r->stored[i].bytes, digest);
+            if (hf_eq(cid, HF_BYTES(digest, sizeof digest))) return *ret = r->stored[i].bytes, HF_OK;
+        }
+    return HF_NOT_FOUND;
+}
+
 static hf_core *new_core(replica *r, hf_mem *mem, const char *agent, const char *manifest) {
     size_t n;
     hf_bytes problem;
     hf_file *files = sample_file_list(hf_test_arena(), &n);
     if (manifest) files[0].bytes = hf_str(manifest);
     hf_core_config config = {.files = files, .n_files = n, .release = HF_TEXT("r1"), .secrets = &r->secrets, .agent = hf_str(agent),
-                             .by_session = true, .random = hf_test_random_fill, .random_ctx = &r->random};
+                             .by_session = true, .random = hf_test_random_fill, .random_ctx = &r->random, .blocks = {find_block, r}};
     return hf_core_new(mem, &config, hf_test_arena(), &problem);
 }
 
 static void drain(replica *r, bool store) {
     hf_out out;
+    hf_core_db_about about;
     while (hf_core_next(r->core, 1, &out)) {
+        bool loading = out.kind == HF_OUT_DATABASE && !hf_core_db_info(r->core, out.database, &about) && about.phase == HF_CORE_LOADING;
+        if (loading) CHECK_ERR(hf_core_db_loaded(r->core, 1, out.database), HF_OK);
         if (out.kind != HF_OUT_STORE) continue;
         CHECK(r->n_stored < BLOCKS_MAX);
         r->stored[r->n_stored++] = (block){out.database, hf_arena_copy(hf_test_arena(), out.bytes)};
@@ -142,6 +156,23 @@ static void vandalize(world *w) {
     hf_secp_free(secp);
 }
 
+/* A database added at run time: no snapshot holds it. */
+static void put_price(replica *r, uint32_t *db, uint64_t price) {
+    uint64_t seq;
+    hf_value key = hf_value_text(HF_TEXT("tea")), value = hf_value_u64(price);
+    if (!*db) CHECK_ERR(hf_core_db_create(r->core, 1, HF_TEXT("prices"), HF_TEXT("keyvalue"), &(hf_core_db_access){0}, db), HF_OK);
+    drain(r, true);
+    CHECK_ERR(hf_core_db_append(r->core, 1, *db, HF_ORBIT_PUT, &key, &value, NULL, &seq, NULL), HF_OK);
+    drain(r, true);
+}
+
+static void check_price(replica *r, uint32_t db, uint64_t price) {
+    hf_core_row row;
+    hf_value key = hf_value_text(HF_TEXT("tea"));
+    CHECK_ERR(hf_core_db_get(r->core, db, &key, &row), HF_OK);
+    CHECK_U64(hf_value_as_i64(row.value, 0), price);
+}
+
 static void open_world(world *w, uint64_t seed) {
     memset(w, 0, sizeof *w);
     w->seed = seed;
@@ -173,19 +204,27 @@ static void forget(saved *s) {
     for (size_t i = 0; i < 2; i++) hf_buf_deinit(&s->of[i]);
 }
 
-/* As a shell starts, with a snapshot or without. */
+static void load_all(const replica *from, const saved *s, bool entries, bool others, hf_core *core) {
+    for (size_t i = 0; i < from->n_stored; i++) {
+        hf_fault fault = {"", 0};
+        const block *b = &from->stored[i];
+        bool restored = s && b->database && b->database <= 2 && i < s->n_stored;
+        if (restored || (b->database ? !entries : !others)) continue;
+        CHECK_MSG(!hf_core_load(core, b->database, b->bytes, &fault), "%s", fault.what);
+    }
+}
+
+/* As a shell starts, with a snapshot (then what is no entry comes first) or without. */
 static void start_again(const replica *from, const saved *s, replica *ret) {
     memset(ret, 0, sizeof *ret);
     ret->secrets = from->secrets;
     ret->random = s ? 11 : 12;
+    ret->source = from;
     hf_fault fault = {"", 0};
     CHECK((ret->core = new_core(ret, hf_test_mem(), "test", NULL)));
     for (uint32_t i = 0; s && i < 2; i++) CHECK_MSG(!hf_core_restore(ret->core, i + 1, hf_buf_bytes(&s->of[i]), &fault), "%s", fault.what);
-    for (size_t i = 0; i < from->n_stored; i++) {
-        const block *b = &from->stored[i];
-        if (s && b->database && i < s->n_stored) continue;
-        CHECK_MSG(!hf_core_load(ret->core, b->database, b->bytes, &fault), "%s", fault.what);
-    }
+    if (s) load_all(from, s, false, true, ret->core);
+    load_all(from, s, true, !s, ret->core);
     CHECK_ERR(hf_core_start(ret->core, 1), HF_OK);
     drain(ret, true);
     memcpy(ret->heard, from->heard, sizeof ret->heard);
@@ -248,16 +287,20 @@ static replica read_all, restored;
 HF_TEST(core_restored_is_the_core_that_read_everything) {
     for (uint64_t seed = 1; seed <= 12; seed++) {
         saved s;
+        uint32_t db = 0;
         open_world(&w, seed);
         vandalize(&w);
+        put_price(&w.replicas[0], &db, 1);
         for (size_t i = 0; i < STEPS; i++) step(&w);
         save(&w.replicas[0], &s);
         for (size_t i = 0; i < (seed % 3) * STEPS / 2; i++) step(&w);
         for (size_t i = 1; i < WRITERS && seed % 2; i++) hear(&w, 0, i);
+        put_price(&w.replicas[0], &db, seed + 1);
         start_again(&w.replicas[0], NULL, &read_all);
         start_again(&w.replicas[0], &s, &restored);
         CHECK(hf_core_n_entries(restored.core, 1) > STEPS / WRITERS && hf_collection_n(hf_core_collection(restored.core, 1)) > 0);
         CHECK(hf_collection_ignored(hf_core_collection(restored.core, 1)) > 0);
+        check_price(&restored, db, seed + 1);
         check_same(&w, &read_all, &restored);
         check_same(&w, &w.replicas[0], &restored);
         go_on(&w, &read_all, &restored);
