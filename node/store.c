@@ -112,6 +112,7 @@ hf_err hf_store_each(hf_store *s, hf_store_part part, uint64_t after, hf_store_v
 /* The last block up to `at`. */
 static bool find_mark(hf_store *s, uint64_t at, hf_store_mark *ret) {
     sqlite3_stmt *q;
+    sqlite3_reset(s->get); /* as long as it stands on a row, the reader sees the store of that moment */
     if (!prepare(s->reader, "SELECT seq, cid FROM blocks WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1", &q)) return false;
     sqlite3_bind_int64(q, 1, (sqlite3_int64)at);
     bool there = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 1) == HF_CID_LEN;

@@ -27,7 +27,7 @@ typedef struct hf_store_mark {
     uint64_t at, n;             /* place of that block; how many there are up to it */
     uint8_t cid[HF_CID_LEN];    /* of that block */
 } hf_store_mark;
-/* False: the store is empty, or cannot be read. */
+/* False: the store is empty, or cannot be read. Counts as a call of hf_store_get: the block that it returned is not valid any more. */
 bool hf_store_mark_now(hf_store *store, hf_store_mark *ret);
 /* Are all those blocks there? */
 bool hf_store_holds(hf_store *store, const hf_store_mark *mark);

@@ -1,5 +1,5 @@
 /* A node that starts from its snapshot shows what one shows that reads every entry; a snapshot about which anything is wrong is not used. */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { equal, Node, ok, run, tempDir, test, until } from './kit.mjs'
@@ -30,6 +30,11 @@ const shown = async () => {
 /** How many blocks the last start read. */
 const loaded = () => Number(/\bloaded\b.*?blocks"?[=:]"?(\d+)/.exec(node.log)[1])
 const unused = () => /the snapshot is not used.*/.exec(node.log)?.[0] ?? ''
+
+const HOLDFAST = process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname
+const db = (...args) => new Promise((resolve, reject) => {
+  execFile(HOLDFAST, ['db', ...args, '--dir', node.dir], { timeout: 20_000 }, (error, out, err) => error ? reject(new Error(err)) : resolve(out.trim()))
+})
 
 let before
 
@@ -113,6 +118,18 @@ test('an app that was changed takes none of the old state', async () => {
   equal((await shown()).filter(s => s?.startsWith('{"items')), before.filter(s => s?.startsWith('{"items')), 'what shows')
 })
 
+test('databases added at run time are read beside it', async () => {
+  const address = (await db('create', 'prices', '--type', 'keyvalue')).match(/\/orbitdb\/\w+/)[0]
+  await node.stop()
+  await node.start()
+  await db('put', address, 'tea', '3')
+  before = await shown()
+  await node.kill()
+  await node.start()
+  equal([unused(), loaded() < 100], ['', true], 'with the snapshot')
+  equal([await db('get', address, 'tea'), await shown()], ['3', before], 'what shows')
+})
+
 test('a thousand new entries bring one while it runs, and kill -9 then finds it whole', async () => {
   const size = statSync(file('snapshot')).size
   await grow(1100, 'many')
@@ -123,7 +140,7 @@ test('a thousand new entries bring one while it runs, and kill -9 then finds it 
   before = await shown()
   await node.kill()
   await node.start()
-  ok(unused() === '' && loaded() < 1000, `${loaded()} blocks were read`)
+  ok(unused() === '' && loaded() < 1000, `${loaded()} blocks were read ${unused()}`)
   equal(await shown(), before, 'what shows')
   equal(await node.stop(), 0, 'exit status')
 })
