@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { ASKERS_MAX = 64, HEAD_LEN = 5, TICK_MS = 250 };
+enum { ASKERS_MAX = 64, HEAD_LEN = 5, TICK_MS = 250, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path };
 
 typedef struct asker {
     hf_control *control;
@@ -181,7 +182,10 @@ hf_control *hf_control_open(hf_node *node, const char **ret_problem) {
     hf_control *c = calloc(1, sizeof *c);
     char path[4096];
     if (!c) return *ret_problem = "out of memory", NULL;
-    snprintf(path, sizeof path, "%s/control", node->options->dir);
+    if (snprintf(path, sizeof path, "%s/control", node->options->dir) >= (int)SOCKET_PATH_MAX) { /* libuv would cut it short */
+        free(c);
+        return *ret_problem = "the data folder's path is too long for a socket", NULL;
+    }
     unlink(path); /* of a node that was killed; the folder is locked, so nobody listens */
     c->node = node;
     c->n_handles = 2;
