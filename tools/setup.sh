@@ -103,11 +103,16 @@ fetch_sources() {
     rm -rf "$deps/apt" "$deps/download"
 }
 
+# npm 9, which Debian 12 has, cannot read aliases among "overrides": it fetches a newer npm and has that do the work.
+npm_ci() {
+    if [ "$(npm --version | cut -d. -f1)" -ge 10 ]; then npm ci --ignore-scripts; else npm exec --yes npm@10.9.4 -- ci --ignore-scripts; fi
+}
+
 # $1: the folder with package-lock.json.
 install_npm_packages() {
     [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] && return
     say "installing npm packages${1#.}"
-    (cd "$1" && quietly npm ci --ignore-scripts)
+    (cd "$1" && quietly npm_ci)
     touch "$1/node_modules/.package-lock.json"
 }
 
