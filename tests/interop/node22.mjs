@@ -15,3 +15,10 @@ Promise.withResolvers ??= () => {
   const promise = new Promise((a, b) => { resolve = a; reject = b })
   return { promise, resolve, reject }
 }
+
+for (const list of [Array, Uint8Array]) {
+  for (const [name, change] of [['toSorted', 'sort'], ['toReversed', 'reverse']]) {
+    const value = function (...how) { return this.slice()[change](...how) }
+    if (!list.prototype[name]) Object.defineProperty(list.prototype, name, { value, writable: true, configurable: true })
+  }
+}
