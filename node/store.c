@@ -14,6 +14,10 @@ static const char SCHEMA[] =
     "CREATE INDEX IF NOT EXISTS others ON blocks (seq) WHERE address = '';"
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
+/* A commit on a thread of the pool costs two hand-offs, as much as a quick disk takes for it; so a few blocks are committed on the loop's own thread
+ * while that is quick. A commit that was not goes before ASIDE others on threads. */
+enum { HERE_BLOCKS_MAX = 4, HERE_NS = 1000 * 1000, ASIDE = 256 };
+
 /* A block that waits for its commit. */
 typedef struct item {
     struct item *next;
@@ -26,13 +30,18 @@ typedef struct item {
 struct hf_store {
     uv_loop_t *loop;
     uv_work_t work;
+    uv_prepare_t before_wait;
+    uv_check_t behind_wait;
     sqlite3 *writer, *reader;
     sqlite3_stmt *begin, *commit, *rollback, *insert, *get;
     void (*stored)(void *ctx, uint64_t seq);
     void (*failed)(void *ctx, const char *why);
     void *ctx;
     item *waiting, **waiting_last; /* handed over */
+    size_t n_waiting;
     item *batch;                   /* being committed */
+    uint64_t commit_ns;            /* what the last one took */
+    unsigned n_aside;              /* commits that go to a thread before the next try without */
     bool running, broken;
     char why[256];
 };
@@ -74,12 +83,16 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *,
     if (!s) return *ret_why = "no memory", NULL;
     *s = (hf_store){.loop = loop, .stored = stored, .failed = failed, .ctx = ctx};
     s->waiting_last = &s->waiting;
+    s->work.data = s->before_wait.data = s->behind_wait.data = s;
     snprintf(path, sizeof path, "%s/holdfast.db", dir);
     char *message = NULL;
     if (!open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->writer)) fail(s, s->writer, path);
     else if (sqlite3_exec(s->writer, SCHEMA, NULL, NULL, &message) != SQLITE_OK) fail(s, s->writer, path);
     else if (!open_db(path, SQLITE_OPEN_READONLY, &s->reader) || !prepare_all(s)) fail(s, s->reader, path);
-    else return s;
+    else {
+        if (loop) uv_prepare_init(loop, &s->before_wait), uv_check_init(loop, &s->behind_wait);
+        return s;
+    }
     sqlite3_free(message);
     memcpy(why, s->why, sizeof why);
     *ret_why = why;
@@ -155,6 +168,7 @@ hf_err hf_store_put(hf_store *s, uint64_t seq, hf_bytes address, hf_bytes cid, h
     memcpy(i->bytes + address.len + cid.len, block.ptr, block.len);
     *s->waiting_last = i;
     s->waiting_last = &i->next;
+    s->n_waiting++;
     return HF_OK;
 }
 
@@ -175,9 +189,11 @@ static bool insert(hf_store *s, const item *i) {
 /* On a pool thread: the writer connection is used by one commit at a time. */
 static void run_commit(uv_work_t *work) {
     hf_store *s = work->data;
+    uint64_t began = uv_hrtime();
     bool ok = step(s->begin);
     for (const item *i = s->batch; ok && i; i = i->next) ok = insert(s, i);
     if (ok) ok = step(s->commit);
+    s->commit_ns = uv_hrtime() - began;
     if (ok) return;
     fail(s, s->writer, "the store cannot write");
     step(s->rollback);
@@ -210,14 +226,44 @@ static bool take_batch(hf_store *s) {
     s->batch = s->waiting;
     s->waiting = NULL;
     s->waiting_last = &s->waiting;
-    s->work.data = s;
+    s->n_waiting = 0;
     return true;
 }
 
-void hf_store_commit(hf_store *s) {
+static bool fits_here(hf_store *s, size_t n) {
+    if (n > HERE_BLOCKS_MAX) return false;
+    if (s->n_aside) return s->n_aside--, false;
+    if (s->commit_ns >= HERE_NS) s->n_aside = ASIDE;
+    return !s->n_aside;
+}
+
+static void commit(hf_store *s) {
+    uv_prepare_stop(&s->before_wait);
+    uv_check_stop(&s->behind_wait);
+    size_t n = s->n_waiting;
     if (!take_batch(s)) return;
     s->running = true;
-    uv_queue_work(s->loop, &s->work, run_commit, committed);
+    if (!fits_here(s, n)) {
+        uv_queue_work(s->loop, &s->work, run_commit, committed);
+        return;
+    }
+    run_commit(&s->work);
+    committed(&s->work, 0);
+}
+
+static void on_prepare(uv_prepare_t *prepare) { commit(prepare->data); }
+static void on_check(uv_check_t *check) { commit(check->data); }
+
+void hf_store_commit(hf_store *s) {
+    if (s->running || s->broken || !s->waiting) return;
+    uv_prepare_start(&s->before_wait, on_prepare);
+    uv_check_start(&s->behind_wait, on_check);
+}
+
+static void on_closed(uv_handle_t *handle) { free(handle->data); }
+static void on_closing(uv_handle_t *handle) {
+    hf_store *s = handle->data;
+    uv_close((uv_handle_t *)&s->behind_wait, on_closed);
 }
 
 void hf_store_close(hf_store *s) {
@@ -230,7 +276,8 @@ void hf_store_close(hf_store *s) {
     s->batch = s->waiting;
     drop_batch(s);
     close_db(s);
-    free(s);
+    if (s->loop) uv_close((uv_handle_t *)&s->before_wait, on_closing);
+    else free(s);
 }
 
 bool hf_store_idle(const hf_store *s) { return !s->running && !s->broken; }

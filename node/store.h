@@ -1,5 +1,6 @@
-/* store: blocks in one SQLite file, durable before they are acknowledged. WAL with synchronous=FULL; everything that was handed over while one commit
- * ran goes into the next (group commit), on a thread of the loop's pool, so that the loop never waits for the disk.
+/* store: blocks in one SQLite file, durable before they are acknowledged. WAL with synchronous=FULL; everything that was handed over in one turn of the
+ * loop, or while a commit ran, goes into the next (group commit). It runs on a thread of the loop's pool, so that the loop does not wait for the disk;
+ * a few blocks on a disk that answers within a millisecond are committed at once.
  * Reading is done at once on the loop's thread, through a connection of its own. */
 #ifndef HF_NODE_STORE_H
 #define HF_NODE_STORE_H
@@ -35,7 +36,7 @@ bool hf_store_holds(hf_store *store, const hf_store_mark *mark);
 hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret_block);
 /* Hands a block over (copied). Committed by the next hf_store_commit. */
 HF_MUST_USE hf_err hf_store_put(hf_store *store, uint64_t seq, hf_bytes address, hf_bytes cid, hf_bytes block);
-/* Starts a commit of what was handed over, unless one runs (then it follows that one). */
+/* Asks for a commit of what was handed over, before the loop waits again; while one runs, when that one is done. */
 void hf_store_commit(hf_store *store);
 /* No commit runs now. */
 bool hf_store_idle(const hf_store *store);
