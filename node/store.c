@@ -32,6 +32,7 @@ struct hf_store {
     uv_work_t work;
     uv_prepare_t before_wait;
     uv_check_t behind_wait;
+    unsigned n_handles; /* that are not closed yet */
     sqlite3 *writer, *reader;
     sqlite3_stmt *begin, *commit, *rollback, *insert, *get;
     void (*stored)(void *ctx, uint64_t seq);
@@ -75,6 +76,13 @@ static void close_db(hf_store *s) {
     sqlite3_close(s->writer);
 }
 
+static void watch_turns(hf_store *s) {
+    if (!s->loop) return;
+    uv_prepare_init(s->loop, &s->before_wait);
+    uv_check_init(s->loop, &s->behind_wait);
+    s->n_handles = 2;
+}
+
 hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *, uint64_t), void (*failed)(void *, const char *), void *ctx,
                         const char **ret_why) {
     static char why[256];
@@ -90,7 +98,7 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *,
     else if (sqlite3_exec(s->writer, SCHEMA, NULL, NULL, &message) != SQLITE_OK) fail(s, s->writer, path);
     else if (!open_db(path, SQLITE_OPEN_READONLY, &s->reader) || !prepare_all(s)) fail(s, s->reader, path);
     else {
-        if (loop) uv_prepare_init(loop, &s->before_wait), uv_check_init(loop, &s->behind_wait);
+        watch_turns(s);
         return s;
     }
     sqlite3_free(message);
@@ -260,10 +268,9 @@ void hf_store_commit(hf_store *s) {
     uv_check_start(&s->behind_wait, on_check);
 }
 
-static void on_closed(uv_handle_t *handle) { free(handle->data); }
-static void on_closing(uv_handle_t *handle) {
+static void on_closed(uv_handle_t *handle) {
     hf_store *s = handle->data;
-    uv_close((uv_handle_t *)&s->behind_wait, on_closed);
+    if (--s->n_handles == 0) free(s);
 }
 
 void hf_store_close(hf_store *s) {
@@ -276,8 +283,9 @@ void hf_store_close(hf_store *s) {
     s->batch = s->waiting;
     drop_batch(s);
     close_db(s);
-    if (s->loop) uv_close((uv_handle_t *)&s->before_wait, on_closing);
-    else free(s);
+    if (!s->n_handles) return free(s);
+    uv_close((uv_handle_t *)&s->before_wait, on_closed);
+    uv_close((uv_handle_t *)&s->behind_wait, on_closed);
 }
 
 bool hf_store_idle(const hf_store *s) { return !s->running && !s->broken; }
