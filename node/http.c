@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 10000, TICK_MS = 250, TICKS_PER_BEAT = 80 };
+enum { CLIENTS_MAX = 10000, TICK_MS = 250, TICKS_PER_BEAT = 80, AWAKE_NS = 50 * 1000 };
 
 static bool is_loopback(const char *host) { return !strncmp(host, "127.", 4) || !strcmp(host, "localhost") || !strcmp(host, "::1"); }
 
@@ -28,6 +28,16 @@ static void on_tick(uv_timer_t *timer) {
         next = c->next;
         hf_client_tick(c);
     }
+}
+
+static void on_awake(uv_idle_t *awake) {
+    const hf_http *http = awake->data;
+    if (uv_hrtime() > http->awake_until_ns) uv_idle_stop(awake);
+}
+
+void hf_http_stay_awake(hf_http *http) {
+    http->awake_until_ns = uv_hrtime() + AWAKE_NS;
+    uv_idle_start(&http->awake, on_awake);
 }
 
 static void take_connection(void *ctx, int fd) { hf_client_new(ctx, fd); }
@@ -57,6 +67,8 @@ hf_http *hf_http_open(hf_node *node, const char **ret_problem) {
     uv_timer_init(node->loop, &http->tick);
     http->tick.data = http;
     uv_timer_start(&http->tick, on_tick, TICK_MS, TICK_MS);
+    uv_idle_init(node->loop, &http->awake);
+    http->awake.data = http;
     return http;
 }
 
@@ -82,18 +94,19 @@ void hf_http_count(const hf_http *http, hf_http_counts *ret) {
     for (size_t i = 0; i < HF_COUNT(ret->answers); i++) ret->answers[i] = http->n_answers[i];
 }
 
-static void on_tick_closed(uv_handle_t *handle) {
+static void on_handle_closed(uv_handle_t *handle) {
     hf_http *http = handle->data;
-    http->n_ticks = 0;
+    http->n_handles--;
 }
 
 void hf_http_close(hf_http *http) {
     if (!http) return;
     hf_listen_close(&http->listener);
     while (http->clients) hf_client_shut(http->clients);
-    http->n_ticks = 1; /* until its handle is closed */
-    uv_close((uv_handle_t *)&http->tick, on_tick_closed);
-    while (http->n_clients || http->n_ticks) uv_run(http->node->loop, UV_RUN_ONCE);
+    http->n_handles = 2;
+    uv_close((uv_handle_t *)&http->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&http->awake, on_handle_closed);
+    while (http->n_clients || http->n_handles) uv_run(http->node->loop, UV_RUN_ONCE);
     hf_tls_close(http->tls);
     hf_arena_deinit(&http->arena);
     hf_buf_deinit(&http->scratch);

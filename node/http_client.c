@@ -89,7 +89,7 @@ static void poll_again(hf_client *c) {
     count_held(c);
     bool writing = c->broken || c->tls_wants_write || c->phase == HF_PHASE_IPFS || (c->out.len > c->out_at && c->phase != HF_PHASE_WAITING);
     int events = (is_reading(c) ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
-    if (events == c->events) return;
+    if (events == c->events || (!events && c->events == UV_READABLE)) return; /* mostly it reads again before anything comes */
     c->events = events;
     if (events) uv_poll_start(&c->poll, events, on_poll);
     else uv_poll_stop(&c->poll);
@@ -226,7 +226,11 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     hf_client *c = poll->data;
     if (status < 0 || c->broken) return hf_client_shut(c);
     if (events & UV_WRITABLE) hf_client_resume(c);
-    if ((events & UV_READABLE || c->tls_wants_write) && c->phase != HF_PHASE_GONE) read_some(c);
+    if (c->phase == HF_PHASE_GONE) return;
+    if (c->events == UV_READABLE && !is_reading(c)) {
+        c->events = 0;
+        uv_poll_stop(poll);
+    } else if (events & UV_READABLE || c->tls_wants_write) read_some(c);
 }
 
 /* ---- life ---- */

@@ -245,6 +245,7 @@ void hf_http_stored(hf_http *http, uint64_t seq) {
         hf_client_end_in(c, SEND_MS);
         hf_client_resume(c);
     }
+    if (!http->waiting) hf_http_stay_awake(http);
 }
 
 void hf_exchange_forget(hf_client *c) {

@@ -67,6 +67,9 @@ struct hf_http {
     hf_tls *tls;
     hf_listener listener;
     uv_timer_t tick;
+    uv_idle_t awake;
+    uint64_t awake_until_ns;
+    unsigned n_handles;                         /* to be closed */
     hf_arena arena;                             /* of the request at hand */
     hf_buf scratch;                             /* of the answer at hand */
     hf_client *clients, *waiting, **waiting_last, *listeners;
@@ -93,6 +96,9 @@ void hf_client_shut(hf_client *c);
 void hf_client_tick(hf_client *c);
 bool hf_client_is_busy(const hf_client *c);
 void hf_client_end_in(hf_client *c, uint64_t ms);
+
+/* A form's answer is mostly followed by something within microseconds, and asking for it is quicker than being woken. */
+void hf_http_stay_awake(hf_http *http);
 
 /* ---- exchanges ---- */
 /* Uses up one request from c->in, if all of it is there. False: not yet, or there is nothing more to be done here. */
