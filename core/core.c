@@ -107,6 +107,7 @@ static hf_err peer_init(hf_core *core) {
     core->sync = hf_sync_new(core->mem, core->swarm, core->bitswap, blocks, TAG_SYNC);
     if (!core->sync) return HF_NOMEM;
     hf_sync_gossip(core->sync, core->gossip);
+    hf_sync_spread(core->sync, core->config.spread);
     core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions);
     return core->signal ? HF_OK : HF_NOMEM;
 }

@@ -34,6 +34,7 @@ typedef struct hf_core_config {
     bool by_session;                 /* a node: it signs for sessions */
     bool wants_introductions;        /* a browser: it can be reached by being told how */
     void (*random)(void *ctx, uint8_t *out, size_t len);
+    const hf_spread *spread;         /* for checking many signatures at a time; NULL: one after another. Borrowed for the core's life. */
     hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet */
     void *random_ctx;
 } hf_core_config;

@@ -9,6 +9,7 @@
 #include "mdns.h"
 #include "say.h"
 #include "site.h"
+#include "spread.h"
 #include "tcp.h"
 #include "warm.h"
 
@@ -313,6 +314,7 @@ static bool make_core(hf_node *node) {
         .agent = HF_TEXT("holdfast/0.1.0 node"),
         .by_session = true,
         .random = random_fill,
+        .spread = hf_threads_spread(node->threads = hf_threads_open()),
         .blocks = {get_block, node},
     };
     config.files = hf_site_app_files(node->site, &config.n_files);
@@ -525,6 +527,7 @@ static void stop(hf_node *node) {
     hf_store_close(node->store);
     hf_core_free(node->core);
     node->core = NULL;
+    hf_threads_close(node->threads);
     hf_blocks_close(node->blocks);
     hf_site_close(node->site);
     uv_walk(node->loop, close_if_open, NULL); /* timers and signals are left */

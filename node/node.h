@@ -35,6 +35,7 @@ struct hf_node {
     hf_store *store;
     hf_blocks *blocks;         /* files; only read: the command line writes beside us */
     struct hf_warm *warm;      /* warm.h */
+    struct hf_threads *threads; /* spread.h */
     struct hf_site *site;      /* app folder and browser files: site.h */
     struct hf_http *http;      /* http.h */
     struct hf_tcp *tcp;        /* tcp.h */

@@ -71,6 +71,13 @@ typedef struct hf_mem {
     void *ctx;
 } hf_mem;
 
+/* How work is spread over processors: run() calls each(arg, i) once for every i < n, in any order, perhaps several at a time, and returns when all are
+ * done. each() touches nothing but what belongs to its i. */
+typedef struct hf_spread {
+    void (*run)(void *ctx, size_t n, void (*each)(void *arg, size_t i), void *arg);
+    void *ctx;
+} hf_spread;
+
 void *hf_alloc(hf_mem *mem, size_t len);      /* zeroed; NULL when there is none */
 void hf_release(hf_mem *mem, void *ptr, size_t len); /* NULL allowed */
 /* Grows the array *ptr of `item_len`-byte items to hold at least `n_need`; doubles *n_cap. */

@@ -236,18 +236,25 @@ bool hf_hex_read(hf_bytes hex, uint8_t *ret) {
     return true;
 }
 
-hf_err hf_entry_verify(const hf_entry *entry, const hf_identity *identity, hf_arena *scratch, hf_fault *fault) {
+hf_err hf_entry_check_of(const hf_entry *entry, const hf_identity *identity, hf_arena *arena, hf_entry_check *ret, hf_fault *fault) {
     if (memcmp(entry->identity_digest, identity->digest, 32) != 0)
         return hf_fail(fault, HF_DENIED, "entry: names another identity", 0);
     if (!hf_eq(entry->key, HF_BYTES(identity->public_key, HF_PUBLIC_KEY_HEX_LEN)))
         return hf_fail(fault, HF_DENIED, "entry: key is not the identity's", 0);
-    uint8_t der[HF_DER_MAX] = {0};
-    if (entry->sig.len > SIG_HEX_MAX || !hf_hex_read(entry->sig, der))
+    *ret = (hf_entry_check){.key = &identity->key, .der_len = entry->sig.len / 2};
+    if (entry->sig.len > SIG_HEX_MAX || !hf_hex_read(entry->sig, ret->der))
         return hf_fail(fault, HF_DENIED, "entry: sig is not lower-case hex", 0);
-    hf_bytes message;
-    hf_err err = hf_entry_signed(entry, scratch, &message);
+    return hf_entry_signed(entry, arena, &ret->message);
+}
+
+void hf_entry_check_run(hf_entry_check *check) {
+    check->holds = hf_secp_verify(check->key, check->message, HF_BYTES(check->der, check->der_len)) == HF_OK;
+}
+
+hf_err hf_entry_verify(const hf_entry *entry, const hf_identity *identity, hf_arena *scratch, hf_fault *fault) {
+    hf_entry_check check;
+    hf_err err = hf_entry_check_of(entry, identity, scratch, &check, fault);
     if (err) return err;
-    if (hf_secp_verify(&identity->key, message, HF_BYTES(der, entry->sig.len / 2)))
-        return hf_fail(fault, HF_DENIED, "entry: signature does not fit", 0);
-    return HF_OK;
+    hf_entry_check_run(&check);
+    return check.holds ? HF_OK : hf_fail(fault, HF_DENIED, "entry: signature does not fit", 0);
 }

@@ -29,6 +29,17 @@ typedef struct hf_entry {
 HF_MUST_USE hf_err hf_entry_read(hf_bytes block, hf_arena *arena, hf_entry *ret, hf_fault *fault);
 /* The signature over the canonical six fields, with the identity's key. HF_DENIED with a reason. */
 HF_MUST_USE hf_err hf_entry_verify(const hf_entry *entry, const hf_identity *identity, hf_arena *scratch, hf_fault *fault);
+/* The same in two steps, of which the second needs nothing but what the first made of it, so that many can be done at a time.
+ * Views into entry, identity and arena. */
+typedef struct hf_entry_check {
+    const hf_secp_key *key;
+    hf_bytes message;
+    uint8_t der[HF_DER_MAX];
+    size_t der_len;
+    bool holds;
+} hf_entry_check;
+HF_MUST_USE hf_err hf_entry_check_of(const hf_entry *entry, const hf_identity *identity, hf_arena *arena, hf_entry_check *ret, hf_fault *fault);
+void hf_entry_check_run(hf_entry_check *check);
 /* Makes and signs an entry; appends its block to `block` (empty before, and after a failure). next/refs: digests in the order to be written.
  * HF_MALFORMED: payload_cbor is not one canonical item. HF_LIMIT: too many links, or the block would be too big. */
 HF_MUST_USE hf_err hf_entry_create(const hf_writer *writer, hf_bytes log_id, const uint8_t (*next)[32], size_t n_next, const uint8_t (*refs)[32],

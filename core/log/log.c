@@ -1,5 +1,5 @@
 /* log: see log.h. What comes in and why: reading, judging, joining, waiting. Where it is kept is log_index.c, who waits is log_pool.c, what
- * is written here is log_append.c. */
+ * is written here is log_append.c; signatures are checked ahead in log_ahead.c. */
 #include "log_state.h"
 
 #include "entry_read.h"
@@ -38,6 +38,7 @@ hf_log *hf_log_new(hf_mem *mem, const hf_log_config *config) {
     log->mem = mem;
     hf_arena_init(&log->arena, mem);
     hf_arena_init(&log->scratch, mem);
+    hf_arena_init(&log->ahead, mem);
     hf_map_init(&log->identities, mem, config->seed);
     hf_pool_init(&log->pool, mem, config->seed);
     if (init(log, config)) {
@@ -56,6 +57,8 @@ void hf_log_free(hf_log *log) {
     hf_release(mem, log->parents.at, log->parents.cap * sizeof *log->parents.at);
     hf_release(mem, log->missing, log->cap_missing * sizeof *log->missing);
     hf_arena_deinit(&log->scratch);
+    hf_arena_deinit(&log->ahead);
+    hf_release(mem, log->checked, log->checked ? HF_LOG_CHECKED * sizeof *log->checked : 0);
     hf_arena_deinit(&log->arena);
     hf_release(mem, log, sizeof *log);
 }
@@ -75,11 +78,11 @@ bool hf_log_allows(const hf_log *log, hf_bytes id) { return access_of(log, id) =
 
 static hf_bytes id_of(const hf_identity *identity) { return HF_BYTES(identity->id, sizeof identity->id); }
 
-static hf_log_identity_known *known(const hf_log *log, const uint8_t digest[32]) {
+hf_log_identity_known *hf_log_known(const hf_log *log, const uint8_t digest[32]) {
     return hf_map_get(&log->identities, HF_BYTES(digest, 32));
 }
 
-bool hf_log_knows_identity(const hf_log *log, const uint8_t digest[32]) { return known(log, digest) != NULL; }
+bool hf_log_knows_identity(const hf_log *log, const uint8_t digest[32]) { return hf_log_known(log, digest) != NULL; }
 
 static hf_err remember(hf_log *log, const hf_identity *identity, bool refused, bool stranger) {
     hf_log_identity_known *k = hf_arena_alloc(&log->arena, sizeof *k);
@@ -107,7 +110,7 @@ static void vouch_with(hf_log *log, const hf_identity *identity) {
 }
 
 hf_err hf_log_identity(hf_log *log, const hf_identity *identity) {
-    if (known(log, identity->digest)) return HF_OK;
+    if (hf_log_known(log, identity->digest)) return HF_OK;
     hf_log_access access = access_of(log, id_of(identity));
     bool stranger = access == HF_LOG_STRANGER, refused = stranger && !log->access;
     hf_err err = stranger && log->n_strangers >= STRANGERS_MAX ? HF_LIMIT : remember(log, identity, refused, stranger);
@@ -129,7 +132,7 @@ void hf_log_access_changed(hf_log *log) {
     size_t cursor = 0;
     for (hf_map_slot *s; (s = hf_map_next(&log->pool.entries, &cursor));) {
         hf_pool_entry *w = s->value;
-        const hf_log_identity_known *k = w->verified ? known(log, w->identity) : NULL;
+        const hf_log_identity_known *k = w->verified ? hf_log_known(log, w->identity) : NULL;
         if (!k) continue;
         if (hf_log_allows(log, id_of(&k->identity))) hf_pool_vouch(&log->pool, w);
         if (w->held && is_granted(log, k, w->vouched)) hf_pool_met(&log->pool, w->identity, HF_POOL_GRANT);
@@ -209,7 +212,7 @@ hf_err hf_log_load(hf_log *log, hf_bytes block, hf_entry *ret_entry, hf_arena *a
     if (err) return err;
     if (hf_index_find(&log->index, ret_entry->digest) != HF_INDEX_NONE) return HF_EXISTS;
     if (!hf_eq(ret_entry->id, log->address)) return hf_fail(fault, HF_DENIED, "log: entry of another log", 0);
-    hf_log_identity_known *k = known(log, ret_entry->identity_digest);
+    hf_log_identity_known *k = hf_log_known(log, ret_entry->identity_digest);
     if (!k) return hf_fail(fault, HF_MISSING, "log: identity is not there", 0);
     if (!hf_eq(ret_entry->key, HF_BYTES(k->identity.public_key, HF_PUBLIC_KEY_HEX_LEN)))
         return hf_fail(fault, HF_DENIED, "log: key is not the identity's", 0);
@@ -247,8 +250,8 @@ static hf_err wait(hf_log *log, const hf_entry *entry, size_t n_missing, const h
 static hf_err join_new(hf_log *log, const hf_entry *entry, uint32_t *ret_index, hf_fault *fault) {
     if (!hf_eq(entry->id, log->address))
         return refuse(log, entry->digest, hf_fail(fault, HF_DENIED, "log: entry of another log", 0));
-    hf_log_identity_known *k = known(log, entry->identity_digest);
-    hf_err err = k ? judge_writer(log, entry, k, false, fault) : HF_OK;
+    hf_log_identity_known *k = hf_log_known(log, entry->identity_digest);
+    hf_err err = k ? judge_writer(log, entry, k, hf_log_was_checked(log, entry->digest), fault) : HF_OK;
     if (err) return refuse(log, entry->digest, err);
     size_t n_missing;
     err = find_parents(log, entry, &n_missing);
@@ -288,7 +291,7 @@ static hf_err read_waiting(const hf_pool_entry *w, hf_arena *arena, hf_entry *re
 }
 
 static hf_err join_waiting(hf_log *log, const hf_pool_entry *w, const hf_entry *entry, uint32_t *ret_index, hf_fault *fault) {
-    hf_log_identity_known *k = known(log, entry->identity_digest);
+    hf_log_identity_known *k = hf_log_known(log, entry->identity_digest);
     size_t n_missing;
     hf_err err = find_parents(log, entry, &n_missing);
     if (err) return err;

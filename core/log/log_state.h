@@ -18,6 +18,8 @@ typedef struct hf_log_text {
     char text[HF_CID_TEXT_LEN];
 } hf_log_text;
 
+enum { HF_LOG_CHECKED = 4 * HF_LOG_AHEAD_MAX };
+
 struct hf_log {
     hf_mem *mem;
     hf_arena arena;          /* address, access list, identities: what lives as long as the log */
@@ -36,5 +38,13 @@ struct hf_log {
     size_t cap_missing;
     hf_log_text recent[HF_LOG_RECENT];
     hf_log_counters counters;
+    hf_arena ahead;
+    uint8_t (*checked)[32];  /* entries whose signatures hold, HF_LOG_CHECKED of them, the oldest overwritten; NULL: none was looked at ahead */
+    size_t n_checked;
 };
+
+/* ---- log.c ---- */
+hf_log_identity_known *hf_log_known(const hf_log *log, const uint8_t digest[32]);
+/* ---- log_ahead.c ---- */
+bool hf_log_was_checked(const hf_log *log, const uint8_t digest[32]);
 #endif

@@ -17,6 +17,8 @@ hf_sync *hf_sync_new(hf_mem *mem, hf_swarm *swarm, hf_bitswap *bitswap, hf_block
     return s;
 }
 
+void hf_sync_spread(hf_sync *s, const hf_spread *spread) { s->spread = spread; }
+
 void hf_sync_heads_only(hf_sync *s) { s->heads_only = true; }
 
 static void asleep(hf_sync *s, hf_sync_link *link) {
@@ -407,7 +409,20 @@ static hf_sync_kind links_work(hf_sync *s, uint64_t now_ms, hf_sync_out *out) {
     return HF_SYNC_NONE;
 }
 
+/* The entries among the jobs that come next, as far as they are of one log. */
+static void look_ahead(hf_sync *s) {
+    hf_bytes blocks[HF_LOG_AHEAD_MAX];
+    size_t n = 0;
+    if (!s->spread || s->n_jobs_ahead-- > 0) return;
+    s->n_jobs_ahead = 0;
+    for (const hf_sync_job *job = s->jobs; job && job->db == s->jobs->db && n < HF_LOG_AHEAD_MAX; job = job->next, s->n_jobs_ahead++)
+        if (!job->identity) blocks[n++] = HF_BYTES(job->block, job->len);
+    if (n > 1) hf_log_look_ahead(s->jobs->db->log, s->spread, blocks, n);
+    s->n_jobs_ahead--; /* the first one is dealt with now */
+}
+
 static hf_sync_kind job_work(hf_sync *s, uint64_t now_ms, hf_sync_out *out) {
+    if (s->jobs) look_ahead(s);
     hf_sync_job *job = s->shown = s->jobs;
     if (!job) return HF_SYNC_NONE;
     s->jobs = job->next;

@@ -32,6 +32,8 @@ hf_sync *hf_sync_new(hf_mem *mem, hf_swarm *swarm, hf_bitswap *bitswap, hf_block
 void hf_sync_free(hf_sync *sync);
 /* Before the first hf_sync_add: leaves Holdfast's own way out, as a peer that knows only OrbitDB would. */
 void hf_sync_heads_only(hf_sync *sync);
+/* Signatures of what waits to be joined are checked by it, many at a time (borrowed; must outlive sync). */
+void hf_sync_spread(hf_sync *sync, const hf_spread *spread);
 /* Before the first hf_sync_add: each log's address becomes a topic (borrowed; must outlive sync). Then every output of it goes to hf_sync_gossip_event. */
 void hf_sync_gossip(hf_sync *sync, hf_gossip *gossip);
 void hf_sync_gossip_event(hf_sync *sync, uint64_t now_ms, const hf_gossip_out *out);

@@ -136,6 +136,17 @@ static bool begin_message(hf_sync *s, hf_sync_link *link) {
     return true;
 }
 
+/* The entries of the message from here on. */
+static void look_ahead(hf_sync *s, hf_sync_link *link, hf_bytes message) {
+    hf_bytes blocks[HF_LOG_AHEAD_MAX], bytes;
+    hf_sync_part part;
+    size_t at = 0, n = 0;
+    while (n < HF_LOG_AHEAD_MAX && !hf_sync_part_next(message, &at, &part, &bytes))
+        if (part == HF_SYNC_PART_ENTRY) blocks[n++] = bytes;
+    link->n_ahead = n;
+    if (n > 1) hf_log_look_ahead(link->db->log, s->spread, blocks, n);
+}
+
 hf_sync_kind hf_sync_input_work(hf_sync *s, uint64_t now_ms, hf_sync_link *link, hf_sync_out *out) {
     if (!link->has_stream) return HF_SYNC_NONE;
     if (read_on(s, now_ms, link)) return HF_SYNC_WORKED;
@@ -145,8 +156,12 @@ hf_sync_kind hf_sync_input_work(hf_sync *s, uint64_t now_ms, hf_sync_link *link,
     hf_sync_part part;
     hf_err err = hf_sync_part_next(message, &at, &part, &bytes);
     if (err == HF_MALFORMED) hf_sync_abuse(s, link->peer, "sync: not a message");
+    if (!err && part == HF_SYNC_PART_ENTRY && s->spread) {
+        if (!link->n_ahead) look_ahead(s, link, message);
+        link->n_ahead--;
+    }
     link->in_at = err ? link->message_end : link->in_at + at;
     hf_sync_kind kind = err ? HF_SYNC_WORKED : take_part(s, now_ms, link, part, bytes, out);
-    if (link->in_at == link->message_end) link->message_end = 0;
+    if (link->in_at == link->message_end) link->message_end = link->n_ahead = 0;
     return kind;
 }

@@ -106,6 +106,7 @@ struct hf_sync_link {
     uint64_t stream, open_ms, compare_ms;   /* 0: not meant to be opened */
     hf_buf in, blocked;                     /* blocked: a frame that the swarm had no room for */
     size_t in_at, message_end;              /* message_end 0: the next frame has not begun */
+    size_t n_ahead;                         /* entries that come next and were looked at */
     hf_sync_times *times;                   /* by writer of our log: the highest time that the peer has */
     size_t n_times, times_cap;
     hf_sync_clock *claims;                  /* sorted by key: clocks of writers that our log has not met */
@@ -160,6 +161,8 @@ struct hf_sync {
     hf_swarm *swarm;
     hf_bitswap *bitswap;
     hf_gossip *gossip;                      /* NULL: none */
+    const hf_spread *spread;                /* NULL: one after another */
+    size_t n_jobs_ahead;                    /* of the jobs that come next, looked at */
     hf_block_source blocks;
     uint32_t tag_first, heads_every_ms;     /* heads_every_ms: how often heads are compared, OrbitDB's way */
     bool heads_only;

@@ -26,7 +26,7 @@ void hf_sync_stream_drop(hf_sync *s, hf_sync_link *link) {
     hf_buf_deinit(&link->blocked);
     link->has_stream = link->outbound = link->told = link->heard = link->reading_off = link->behind_told = false;
     link->knows_peer_heads = false;
-    link->in_at = link->message_end = link->cursor = link->told_items = link->told_writers = link->n_confirmed = 0;
+    link->in_at = link->message_end = link->n_ahead = link->cursor = link->told_items = link->told_writers = link->n_confirmed = 0;
     link->compare_ms = 0;
     link->heads_told = SIZE_MAX;
 }
