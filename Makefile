@@ -151,7 +151,7 @@ WASM_LIBS = build/wasm/core.a build/wasm/libsodium.a build/wasm/libsecp256k1.a
 build/browser/core.wasm: $(call objects,wasm,$(GLUE)) $(WASM_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(WASM) -mexec-model=reactor -Wl,--gc-sections,--strip-all,-z,stack-size=262144 $^ -o $@
-	@echo "$@: $$(wc -c <$@) bytes, $$(gzip -9c $@ | wc -c) compressed"
+	@gzip -9nkf $@ && echo "$@: $$(wc -c <$@) bytes, $$(wc -c <$@.gz) compressed"
 # Memory is there from the start: node's WASI of this age crashes after runs in which it had to grow far.
 build/unit.wasm: $(call objects,wasm,$(KIT) $(TESTS)) $(WASM_LIBS)
 	@$(CC) $(WASM) -Wl,-z,stack-size=1048576,--initial-memory=268435456 $^ -o $@

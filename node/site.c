@@ -103,6 +103,20 @@ static void add_browser_file(hf_site *site, const char *name, const char *type, 
     site->browser[site->n_browser++] = (hf_site_file){name, type, bytes, compress_bytes(site, bytes)};
 }
 
+/* core.wasm.gz is made with core.wasm, and used if its last eight bytes (checksum and length, RFC 1952) say that it is of this very file: compressing
+ * it takes as long as all the rest of a start. */
+static void add_wasm(hf_site *site, const char *assets, hf_bytes wasm) {
+    char path[4096];
+    uint8_t end[8];
+    hf_bytes gzip;
+    uint32_t crc = (uint32_t)crc32_z(0, wasm.ptr, wasm.len), len = (uint32_t)wasm.len;
+    for (unsigned i = 0; i < 4; i++) end[i] = (uint8_t)(crc >> 8 * i), end[4 + i] = (uint8_t)(len >> 8 * i);
+    bool fits = snprintf(path, sizeof path, "%s/core.wasm.gz", assets) < (int)sizeof path && read_file(site, path, &gzip) && gzip.len > sizeof end &&
+                !memcmp(gzip.ptr + gzip.len - sizeof end, end, sizeof end);
+    if (!fits) return add_browser_file(site, "core.wasm", "application/wasm", wasm);
+    site->browser[site->n_browser++] = (hf_site_file){"core.wasm", "application/wasm", wasm, gzip};
+}
+
 static void hash_hex(hf_bytes bytes, hf_buf *ret) {
     uint8_t digest[32];
     hf_sha256_of(bytes, digest);
@@ -180,7 +194,7 @@ static const char *read_browser(hf_site *site, const char *assets, bool worker) 
     hf_buf_deinit(&bundle);
     hf_arena_deinit(&scratch);
     if (err || !kept.ptr) return "out of memory";
-    add_browser_file(site, "core.wasm", "application/wasm", wasm);
+    add_wasm(site, assets, wasm);
     add_browser_file(site, "page.js", "text/javascript; charset=utf-8", page);
     add_browser_file(site, "app.bundle", "application/octet-stream", kept);
     if (!name_release(site, sw)) return "out of memory";
