@@ -18,16 +18,33 @@ static hf_err start_select(hf_conn *conn, const char *protocol, hf_buf *out) {
     return HF_OK;
 }
 
-hf_err hf_conn_init(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, bool dialer, const hf_peer_id *expected,
-                    uint8_t ephemeral[32]) {
+static void init(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, bool dialer, const hf_peer_id *expected) {
     *conn = (hf_conn){.mem = mem, .keys = keys, .dialer = dialer};
     if (expected) conn->expected = *expected;
     hf_buf_init(&conn->partial, mem);
     hf_buf_init(&conn->plain, mem);
     hf_buf_init(&conn->out, mem);
+}
+
+hf_err hf_conn_init(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, bool dialer, const hf_peer_id *expected,
+                    uint8_t ephemeral[32]) {
+    init(conn, mem, keys, dialer, expected);
     hf_noise_init(&conn->noise, dialer, HF_BYTES("", 0), keys->static_secret, keys->static_public, ephemeral);
     hf_wipe(ephemeral, 32);
     return start_select(conn, NOISE_PROTOCOL, &conn->out);
+}
+
+hf_err hf_conn_init_channels(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, const hf_channels_open *open, uint8_t ephemeral[32]) {
+    init(conn, mem, keys, open->dialer, open->expected);
+    conn->channels = true;
+    conn->phase = open->peer ? HF_CONN_OPEN : HF_CONN_NOISE;
+    if (open->peer) {
+        conn->peer = *open->peer;
+        return open->expected && !hf_peer_id_eq(open->expected, open->peer) ? HF_DENIED : HF_OK;
+    }
+    hf_noise_init(&conn->noise, open->noise_initiator, open->prologue, keys->static_secret, keys->static_public, ephemeral);
+    hf_wipe(ephemeral, 32);
+    return open->noise_initiator ? hf_noise_write(&conn->noise, HF_BYTES("", 0), &conn->out) : HF_OK;
 }
 
 void hf_conn_deinit(hf_conn *conn) {
@@ -105,8 +122,8 @@ static hf_err check_payload(hf_conn *conn, hf_bytes bytes, bool *ret_yamux) {
  * channel. */
 static hf_err enter_channel(hf_conn *conn, bool yamux) {
     hf_noise_split(&conn->noise, &conn->tx, &conn->rx);
-    conn->phase = yamux ? HF_CONN_OPEN : HF_CONN_MUXER;
-    if (yamux) return HF_OK;
+    conn->phase = yamux || conn->channels ? HF_CONN_OPEN : HF_CONN_MUXER;
+    if (conn->phase == HF_CONN_OPEN) return HF_OK;
     hf_buf opening;
     hf_buf_init(&opening, conn->mem);
     hf_err err = start_select(conn, HF_YAMUX_PROTOCOL, &opening);
@@ -114,6 +131,8 @@ static hf_err enter_channel(hf_conn *conn, bool yamux) {
     hf_buf_deinit(&opening);
     return err;
 }
+
+static hf_bytes payload_of(const hf_conn *conn) { return conn->channels ? conn->keys->plain_payload : conn->keys->payload; }
 
 static hf_err recv_handshake(hf_conn *conn, hf_bytes message) {
     uint8_t payload[HF_NOISE_PAYLOAD_MAX];
@@ -124,7 +143,7 @@ static hf_err recv_handshake(hf_conn *conn, hf_bytes message) {
     if (err) return die(conn, err, "noise: handshake message does not decrypt");
     /* the payload of the first message is in the open: nothing in it counts */
     if (conn->noise.step > 1) err = check_payload(conn, HF_BYTES(payload, payload_len), &yamux);
-    if (!err && hf_noise_my_turn(&conn->noise)) err = hf_noise_write(&conn->noise, conn->keys->payload, &conn->out);
+    if (!err && hf_noise_my_turn(&conn->noise)) err = hf_noise_write(&conn->noise, payload_of(conn), &conn->out);
     if (err) return err == HF_NOMEM || conn->reason ? err : die(conn, err, "noise: low-order key");
     return hf_noise_done(&conn->noise) ? enter_channel(conn, yamux) : HF_OK;
 }
@@ -174,6 +193,7 @@ hf_err hf_conn_recv(hf_conn *conn, hf_bytes bytes) {
     hf_err err = HF_OK;
     while (bytes.len && !err) {
         if (conn->phase == HF_CONN_DEAD) return HF_DENIED;
+        if (conn->channels && conn->phase == HF_CONN_OPEN) return HF_OK; /* the Noise channel has done its work */
         err = conn->phase == HF_CONN_SECURITY ? recv_security(conn, &bytes) : recv_noise(conn, &bytes);
     }
     if (!err) err = conn->out.err;

@@ -10,12 +10,13 @@
 #define HF_CONN_H
 #include "multistream.h"
 #include "noise.h"
+#include "swarm.h"
 
 /* What all connections of a peer share; borrowed. One static key and one signature for all handshakes: noise/README.md,
  * "Static Key Authentication", allows it, and a handshake costs one signature less. */
 typedef struct hf_conn_keys {
     uint8_t static_secret[32], static_public[32];
-    hf_bytes payload;
+    hf_bytes payload, plain_payload; /* the plain one names no muxer */
     hf_key_check check;
 } hf_conn_keys;
 
@@ -31,6 +32,7 @@ typedef struct hf_conn {
     hf_mem *mem;
     const hf_conn_keys *keys;
     bool dialer;
+    bool channels; /* over data channels: Noise only, and nothing after it */
     hf_conn_phase phase;
     hf_multistream select;
     hf_noise noise;
@@ -46,6 +48,9 @@ typedef struct hf_conn {
 /* `ephemeral` is wiped. HF_NOMEM: deinit it all the same. */
 HF_MUST_USE hf_err hf_conn_init(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, bool dialer,
                                 const hf_peer_id *expected, uint8_t ephemeral[32]);
+/* Over the data channels of WebRTC. `peer` not NULL: it is authenticated already, and so is the phase HF_CONN_OPEN. Else (webrtc-direct) Noise runs,
+ * begun by the `noise_initiator`: hf_conn_recv takes what comes on the Noise channel, `out` is for it. */
+HF_MUST_USE hf_err hf_conn_init_channels(hf_conn *conn, hf_mem *mem, const hf_conn_keys *keys, const hf_channels_open *open, uint8_t ephemeral[32]);
 void hf_conn_deinit(hf_conn *conn);
 /* Bytes from the channel, any cut. Muxer bytes are added to `plain`. HF_DENIED: the peer did wrong, `reason` says what,
  * the phase is HF_CONN_DEAD. HF_NOMEM: likewise. */

@@ -91,6 +91,32 @@ hf_err hf_host_conn_open(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t
     return err;
 }
 
+hf_err hf_host_conn_open_channels(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t dial, const hf_channels_open *open) {
+    hf_peer_id expected = {.len = 0};
+    hf_channels_open with = *open;
+    if (dial && !hf_dialer_opened(host->dialer, dial, conn, &expected)) return HF_STATE;
+    if (expected.len) with.expected = &expected;
+    hf_err err = hf_swarm_conn_open_channels(host->swarm, now_ms, conn, &with);
+    if (err) hf_dialer_conn_failed(host->dialer, now_ms, conn, err == HF_LIMIT ? "we have too many connections" : "it could not be opened");
+    return err;
+}
+
+hf_err hf_host_channel_opened(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel) {
+    return hf_swarm_channel_opened(host->swarm, now_ms, conn, channel);
+}
+
+hf_err hf_host_channel_recv(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message) {
+    return hf_swarm_channel_recv(host->swarm, now_ms, conn, channel, message);
+}
+
+void hf_host_channel_closed(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel) {
+    hf_swarm_channel_closed(host->swarm, now_ms, conn, channel);
+}
+
+void hf_host_channel_busy(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy) {
+    hf_swarm_channel_busy(host->swarm, now_ms, conn, channel, busy);
+}
+
 hf_err hf_host_conn_recv(hf_host *host, uint64_t now_ms, uint64_t conn, hf_bytes bytes) {
     return hf_swarm_conn_recv(host->swarm, now_ms, conn, bytes);
 }

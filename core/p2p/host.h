@@ -73,6 +73,12 @@ HF_MUST_USE hf_err hf_host_part_connect(hf_host *host, uint64_t now_ms, const vo
  * the shell closes the channel. */
 HF_MUST_USE hf_err hf_host_conn_open(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t dial, hf_bytes remote);
 HF_MUST_USE hf_err hf_host_conn_recv(hf_host *host, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
+/* A WebRTC connection is up; `expected` of a dial counts as well as open's. */
+HF_MUST_USE hf_err hf_host_conn_open_channels(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t dial, const hf_channels_open *open);
+HF_MUST_USE hf_err hf_host_channel_opened(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel);
+HF_MUST_USE hf_err hf_host_channel_recv(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message);
+void hf_host_channel_closed(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel);
+void hf_host_channel_busy(hf_host *host, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy);
 void hf_host_conn_lost(hf_host *host, uint64_t now_ms, uint64_t conn);
 void hf_host_conn_busy(hf_host *host, uint64_t now_ms, uint64_t conn, bool busy);
 /* The dial did not work, and why (static text). */
@@ -93,7 +99,7 @@ bool hf_host_disconnect(hf_host *host, uint64_t now_ms, const hf_peer_id *peer);
 
 typedef enum hf_host_kind {
     HF_HOST_NONE = 0,
-    HF_HOST_SEND,      /* conn, bytes: give to the channel, in this order */
+    HF_HOST_SEND,      /* conn, bytes: give to the channel, in this order; records (channels.h) for a WebRTC connection */
     HF_HOST_CLOSE,     /* conn, reason: close the channel after what was sent; do not call conn_lost for it */
     HF_HOST_DIAL,      /* dial, bytes (a binary multiaddr): open a channel; answer with conn_open or dial_failed */
     HF_HOST_DIAL_OFF,  /* dial: not wanted any more, no answer is needed */

@@ -65,6 +65,8 @@ void hf_noise_payload_add(hf_buf *buf, const uint8_t seed[32], const uint8_t ed2
                           const uint8_t static_public[32], bool name_yamux);
 /* The same for a key of any kind. HF_NOMEM, or what the key's `sign` says. */
 HF_MUST_USE hf_err hf_noise_payload_add_key(hf_buf *buf, const hf_peer_key *key, const uint8_t static_public[32], bool name_yamux);
+/* Adds to a payload that names no muxer that it is yamux. */
+void hf_noise_payload_add_yamux(hf_buf *buf);
 HF_MUST_USE hf_err hf_noise_payload_read(hf_bytes bytes, hf_noise_payload *ret);
 /* Who signed the static key? HF_MALFORMED: a key we do not know. HF_DENIED: the signature does not fit. */
 HF_MUST_USE hf_err hf_noise_payload_check(const hf_noise_payload *payload, const uint8_t static_public[32],

@@ -23,6 +23,8 @@ static void signed_bytes(const uint8_t static_public[32], uint8_t ret[SIGNED_LEN
     memcpy(ret + SIGNED_LEN - 32, static_public, 32);
 }
 
+void hf_noise_payload_add_yamux(hf_buf *buf) { hf_pb_add_bytes(buf, EXTENSIONS, HF_BYTES(yamux_extension, sizeof yamux_extension - 1)); }
+
 void hf_noise_payload_add(hf_buf *buf, const uint8_t seed[32], const uint8_t ed25519_public[32],
                           const uint8_t static_public[32], bool name_yamux) {
     uint8_t message[SIGNED_LEN], signature[64];
@@ -31,7 +33,7 @@ void hf_noise_payload_add(hf_buf *buf, const uint8_t seed[32], const uint8_t ed2
     hf_buf_add(buf, HF_BYTES("\x0a\x24", 2)); /* identity_key: the PublicKey message is 36 bytes */
     hf_public_key_add(buf, ed25519_public);
     hf_pb_add_bytes(buf, IDENTITY_SIG, HF_BYTES(signature, 64));
-    if (name_yamux) hf_pb_add_bytes(buf, EXTENSIONS, HF_BYTES(yamux_extension, sizeof yamux_extension - 1));
+    if (name_yamux) hf_noise_payload_add_yamux(buf);
 }
 
 hf_err hf_noise_payload_add_key(hf_buf *buf, const hf_peer_key *key, const uint8_t static_public[32], bool name_yamux) {
@@ -43,7 +45,7 @@ hf_err hf_noise_payload_add_key(hf_buf *buf, const hf_peer_key *key, const uint8
     if (!err) err = signature.err;
     hf_pb_add_bytes(buf, IDENTITY_KEY, key->public_key_message);
     hf_pb_add_bytes(buf, IDENTITY_SIG, hf_buf_bytes(&signature));
-    if (name_yamux) hf_pb_add_bytes(buf, EXTENSIONS, HF_BYTES(yamux_extension, sizeof yamux_extension - 1));
+    if (name_yamux) hf_noise_payload_add_yamux(buf);
     hf_buf_deinit(&signature);
     return err ? err : buf->err;
 }

@@ -41,12 +41,12 @@ static hf_err make_payload(hf_swarm *swarm, const hf_swarm_config *config) {
     swarm->is_foreign = config->key != NULL;
     if (config->key) {
         hf_buf_add(&swarm->key_message, config->key->public_key_message);
-        return hf_noise_payload_add_key(&swarm->payload, config->key, static_public, true);
+        return hf_noise_payload_add_key(&swarm->payload, config->key, static_public, false);
     }
     memcpy(swarm->seed, config->ed25519_seed, sizeof swarm->seed);
     hf_ed25519_public(swarm->seed, swarm->public_key);
     hf_public_key_add(&swarm->key_message, swarm->public_key);
-    hf_noise_payload_add(&swarm->payload, swarm->seed, swarm->public_key, static_public, true);
+    hf_noise_payload_add(&swarm->payload, swarm->seed, swarm->public_key, static_public, false);
     return swarm->payload.err;
 }
 
@@ -54,8 +54,12 @@ static hf_err make_keys(hf_swarm *swarm, const hf_swarm_config *config) {
     config->random(config->random_ctx, swarm->keys.static_secret, sizeof swarm->keys.static_secret);
     hf_x25519_public(swarm->keys.static_secret, swarm->keys.static_public);
     hf_err err = make_payload(swarm, config);
+    size_t plain_len = swarm->payload.len;
+    hf_noise_payload_add_yamux(&swarm->payload);
+    if (!err) err = swarm->payload.err;
     hf_buf_add(&swarm->agent, hf_sub(config->agent, 0, AGENT_BYTES_MAX));
     swarm->keys.payload = hf_buf_bytes(&swarm->payload);
+    swarm->keys.plain_payload = hf_sub(swarm->keys.payload, 0, plain_len);
     swarm->keys.check = config->check;
     if (err || swarm->key_message.err || swarm->agent.err) return err ? err : HF_NOMEM;
     return hf_peer_id_of_key(hf_buf_bytes(&swarm->key_message), &swarm->self);
@@ -228,17 +232,15 @@ hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs
 
 /* ---- carriage ---- */
 
-static hf_link *find_link(const hf_swarm *swarm, uint64_t conn) {
-    return hf_map_get(&swarm->links, HF_BYTES(&conn, sizeof conn));
-}
+static hf_link *find_link(const hf_swarm *swarm, uint64_t conn) { return hf_link_find(swarm, conn); }
 
-static hf_err open_conn(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected,
-                        hf_bytes remote, hf_link **ret) {
+hf_err hf_link_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote,
+                    const hf_channels_open *channels, hf_link **ret) {
     hf_link *link = NULL;
     swarm->now_ms = now_ms;
     if (find_link(swarm, conn)) return HF_EXISTS;
     if (swarm->links.n >= swarm->config.conns_max) return HF_LIMIT;
-    hf_err err = hf_link_new(swarm, now_ms, conn, dialer, expected, remote, &link);
+    hf_err err = hf_link_new(swarm, now_ms, conn, dialer, expected, remote, channels, &link);
     if (err) return err;
     uint64_t deadline = hf_link_deadline(link);
     if (deadline < swarm->deadline_ms) swarm->deadline_ms = deadline;
@@ -250,13 +252,13 @@ static hf_err open_conn(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool di
 hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected,
                           hf_bytes remote) {
     hf_link *link;
-    return open_conn(swarm, now_ms, conn, dialer, expected, remote, &link);
+    return hf_link_open(swarm, now_ms, conn, dialer, expected, remote, NULL, &link);
 }
 
 hf_err hf_swarm_conn_open_relayed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer,
                                   const hf_peer_id *expected, hf_bytes remote, bool limited) {
     hf_link *link = NULL;
-    hf_err err = open_conn(swarm, now_ms, conn, dialer, expected, remote, &link);
+    hf_err err = hf_link_open(swarm, now_ms, conn, dialer, expected, remote, NULL, &link);
     if (err) return err;
     link->relayed = true;
     link->limited = limited;
@@ -266,7 +268,7 @@ hf_err hf_swarm_conn_open_relayed(hf_swarm *swarm, uint64_t now_ms, uint64_t con
 hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes bytes) {
     hf_link *link = find_link(swarm, conn);
     swarm->now_ms = now_ms;
-    return link ? hf_link_recv(link, now_ms, bytes) : HF_NOT_FOUND;
+    return link && !link->channels ? hf_link_recv(link, now_ms, bytes) : HF_NOT_FOUND;
 }
 
 void hf_swarm_conn_lost(hf_swarm *swarm, uint64_t now_ms, uint64_t conn) {
@@ -290,8 +292,8 @@ void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool bu
     swarm->now_ms = now_ms;
     if (!link || link->closing) return;
     link->busy = busy;
-    if (!link->mux) return;
-    hf_yamux_block(link->mux, now_ms, busy);
+    if (!link->mux.self) return;
+    link->mux.table->block(link->mux.self, now_ms, busy);
     hf_link_notices(link);
     hf_link_dirty(link);
 }
@@ -300,13 +302,17 @@ void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool bu
 
 static unsigned distance(const hf_link *link) { return (unsigned)link->relayed + (unsigned)link->limited; }
 
+static uint32_t link_rtt_ms(const hf_link *link) {
+    return link->channels ? link->ping_rtt_ms : link->mux.table->rtt_ms(link->mux.self);
+}
+
 /* Direct before relayed before limited; of those the one with the shortest known round trip, the oldest among equals. */
 static hf_link *best_link(const hf_swarm *swarm, const hf_peer_id *peer) {
     const hf_peer *p = hf_map_get(&swarm->peers, hf_peer_id_bytes(peer));
     hf_link *best = NULL;
     uint32_t best_rtt = UINT32_MAX;
     for (hf_link *i = p ? p->links : NULL; i; i = i->next_of_peer) {
-        uint32_t rtt = hf_yamux_rtt_ms(i->mux);
+        uint32_t rtt = link_rtt_ms(i);
         if (best && (distance(i) > distance(best) || (distance(i) == distance(best) && rtt >= best_rtt))) continue;
         best = i;
         best_rtt = rtt;
@@ -345,17 +351,17 @@ hf_err hf_swarm_stream_write(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, 
     swarm->now_ms = now_ms;
     if (!s) return HF_STATE;
     hf_link_dirty(s->link);
-    return hf_yamux_write(s->link->mux, now_ms, s->mux, bytes);
+    return hf_mux_write(s->link->mux, now_ms, s->mux, bytes);
 }
 
 size_t hf_swarm_stream_buffered(const hf_swarm *swarm, uint64_t stream) {
     const hf_stream *s = find_stream(swarm, stream);
-    return s ? hf_yamux_buffered(s->mux) : 0;
+    return s ? s->link->mux.table->buffered(s->mux) : 0;
 }
 
 bool hf_swarm_stream_when_drained(hf_swarm *swarm, uint64_t stream) {
     hf_stream *s = find_stream(swarm, stream);
-    return s && hf_yamux_when_drained(s->mux);
+    return s && s->link->mux.table->when_drained(s->mux);
 }
 
 void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream) {
@@ -363,7 +369,7 @@ void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream) {
     swarm->now_ms = now_ms;
     if (!s) return;
     hf_link *link = s->link;
-    hf_yamux_finish(link->mux, s->mux);
+    hf_mux_finish(link->mux, s->mux);
     hf_link_notices(link);
     hf_link_dirty(link);
 }
@@ -381,8 +387,10 @@ void hf_swarm_stream_reading(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, 
     hf_stream *s = find_stream(swarm, stream);
     swarm->now_ms = now_ms;
     if (!s) return;
-    hf_yamux_reading(s->link->mux, now_ms, s->mux, on);
-    hf_link_dirty(s->link);
+    hf_link *link = s->link;
+    link->mux.table->reading(link->mux.self, now_ms, s->mux, on);
+    if (on && link->channels) link->resumed = true;
+    hf_link_dirty(link);
 }
 
 /* ---- time ---- */
@@ -448,6 +456,6 @@ hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
 
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn) {
     const hf_link *link = find_link(swarm, conn);
-    if (!link || !link->mux) return UINT32_MAX;
-    return link->ping_rtt_ms != UINT32_MAX ? link->ping_rtt_ms : hf_yamux_rtt_ms(link->mux);
+    if (!link || !link->mux.self) return UINT32_MAX;
+    return link->ping_rtt_ms != UINT32_MAX ? link->ping_rtt_ms : link_rtt_ms(link);
 }

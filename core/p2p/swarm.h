@@ -57,6 +57,29 @@ HF_MUST_USE hf_err hf_swarm_conn_open(hf_swarm *swarm, uint64_t now_ms, uint64_t
  * has too many (a relayed one makes room). */
 HF_MUST_USE hf_err hf_swarm_conn_open_relayed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote,
                                               bool limited);
+/* A WebRTC connection is up: every stream is a data channel of its own (channels.h). The shell numbers the channels that the peer opens as it
+ * likes below 2^31 (their SCTP stream id will do); those that we open are named in HF_CHANNEL_OPEN and keep that number. SEND's bytes are whole
+ * records for such a connection. Specs: libp2p/specs webrtc/webrtc.md, webrtc/webrtc-direct.md. */
+typedef struct hf_channels_open {
+    bool dialer;
+    const hf_peer_id *peer;     /* /webrtc: who it is; the fingerprints of both came over an authenticated channel. NULL: webrtc-direct: Noise
+                                   runs first, on channel HF_CHANNEL_NOISE */
+    bool noise_initiator;       /* the server of webrtc-direct */
+    hf_bytes prologue;          /* "libp2p-webrtc-noise:", the client's certificate's multihash, the server's; not kept */
+    const hf_peer_id *expected; /* or NULL */
+    hf_bytes remote;            /* as in conn_open */
+    bool limited;
+} hf_channels_open;
+/* HF_LIMIT: too many connections. HF_DENIED: `peer` is not the expected one, or is ourselves. */
+HF_MUST_USE hf_err hf_swarm_conn_open_channels(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, const hf_channels_open *open);
+/* The peer opened a channel. HF_EXISTS: the number is taken: the shell closes the channel. HF_NOT_FOUND: no such connection (here and below). */
+HF_MUST_USE hf_err hf_swarm_channel_opened(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel);
+/* One whole message came in. */
+HF_MUST_USE hf_err hf_swarm_channel_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message);
+/* A channel is gone, by the peer or because it could not be opened; nothing is told for those that we closed. */
+void hf_swarm_channel_closed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel);
+/* The channel's send queue is above (true; a good mark is 1 MiB) or below (256 KiB) its mark: while above, no stream data goes to it. */
+void hf_swarm_channel_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy);
 /* Bytes came in, any cut. All are consumed; what the peer did wrong comes out as CONN_CLOSE. HF_NOT_FOUND: no such conn. */
 HF_MUST_USE hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
 /* The channel is gone; its streams are reset. */
@@ -75,14 +98,16 @@ HF_MUST_USE hf_err hf_swarm_stream_open(hf_swarm *swarm, uint64_t now_ms, const 
 /* As above over one given connection. */
 HF_MUST_USE hf_err hf_swarm_stream_open_on(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes protocol, uint32_t tag, uint64_t *ret_stream);
 /* Takes all the bytes or none. HF_LIMIT: the send buffer would overflow; STREAM_DRAINED will come. HF_STATE: finished or reset.
- * One call is one yamux DATA frame when it fits the peer's window and 64 KiB (OrbitDB heads rely on that). */
+ * One call is one yamux DATA frame when it fits the peer's window and 64 KiB, one message of a data channel up to 16,377 bytes (OrbitDB heads
+ * rely on that). */
 HF_MUST_USE hf_err hf_swarm_stream_write(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, hf_bytes bytes);
 size_t hf_swarm_stream_buffered(const hf_swarm *swarm, uint64_t stream); /* bytes written and not yet sent */
 /* STREAM_DRAINED will come when the send buffer is empty. False: it is empty now, nothing will come. */
 bool hf_swarm_stream_when_drained(hf_swarm *swarm, uint64_t stream);
 void hf_swarm_stream_finish(hf_swarm *swarm, uint64_t now_ms, uint64_t stream); /* no more writes: FIN after what is buffered */
 void hf_swarm_stream_reset(hf_swarm *swarm, uint64_t now_ms, uint64_t stream);
-/* Stops (false) or resumes (true) granting window: back-pressure for a reader that cannot keep up. On by default. */
+/* Stops (false) or resumes (true) granting window: back-pressure for a reader that cannot keep up. On by default. Data channels have no window: what
+ * comes meanwhile is kept, up to 1 MiB; then the stream is reset. */
 void hf_swarm_stream_reading(hf_swarm *swarm, uint64_t now_ms, uint64_t stream, bool on);
 
 /* ---- what comes out ---- */
@@ -95,7 +120,7 @@ typedef enum hf_swarm_kind {
     HF_SWARM_IDENTIFIED,    /* conn, peer, identify, inbound (it dialled us): the peer's protocols and addresses are known (again after each push) */
     HF_SWARM_CONN_DOWN,     /* conn, peer, last (no connection to this peer is left), reason: after CONN_UP only */
     HF_SWARM_STREAM_OPEN,   /* stream, tag, peer, inbound: negotiated */
-    HF_SWARM_STREAM_DATA,   /* stream, tag, peer, bytes: one yamux DATA frame's bytes at most */
+    HF_SWARM_STREAM_DATA,   /* stream, tag, peer, bytes: one yamux DATA frame's or one message's bytes at most */
     HF_SWARM_STREAM_FIN,    /* stream, tag, peer: the peer will write no more; we may */
     HF_SWARM_STREAM_DRAINED,/* stream, tag, peer: the send buffer is empty again after HF_LIMIT, or after hf_swarm_stream_when_drained */
     HF_SWARM_STREAM_GONE,   /* stream, tag, peer, reset, reason: over (both sides finished, reset, refused protocol, or the conn is gone) */

@@ -29,6 +29,10 @@ hf_err hf_event_push_data(hf_stream *stream, hf_bytes bytes) {
 
 void hf_link_dirty(hf_link *link) {
     hf_swarm *swarm = link->swarm;
+    if (link->mux.self) { /* an end of a stream may have set a time */
+        uint64_t due = link->mux.table->deadline(link->mux.self);
+        if (due < swarm->deadline_ms) swarm->deadline_ms = due;
+    }
     if (link->dirty) return;
     link->dirty = true;
     link->next_dirty = NULL;
@@ -79,13 +83,21 @@ static bool is_muted(const hf_event *event) {
     return event->stream && event->stream->muted && event->kind != HF_SWARM_STREAM_GONE;
 }
 
+/* Data channels are sealed by those who carry them. */
+static hf_err hand_over(hf_link *link, hf_bytes muxed) {
+    if (!link->channels) return hf_conn_send(&link->conn, muxed);
+    hf_buf_add(&link->conn.out, muxed);
+    return link->conn.out.err;
+}
+
 /* Seals what the muxer has for this link. */
 static void seal(hf_link *link) {
-    const hf_buf *muxed = link->mux ? hf_yamux_out(link->mux) : NULL;
+    const hf_mux *mux = &link->mux;
+    const hf_buf *muxed = mux->self ? mux->table->out(mux->self) : NULL;
     if (!muxed || link->lost) return;
-    hf_err err = muxed->err ? muxed->err : hf_conn_send(&link->conn, hf_buf_bytes(muxed));
+    hf_err err = muxed->err ? muxed->err : hand_over(link, hf_buf_bytes(muxed));
     if (err) hf_link_fail(link, err == HF_NOMEM ? "out of memory" : link->conn.reason, HF_YAMUX_INTERNAL_ERROR);
-    hf_yamux_taken(link->mux, link->swarm->now_ms);
+    mux->table->taken(mux->self, link->swarm->now_ms);
     hf_link_notices(link);
 }
 
@@ -109,6 +121,7 @@ static void leave_dirty(hf_link *link) {
 /* The first link of the dirty list: its SEND, or its end, or NONE when it leaves the list. */
 static hf_swarm_kind flush(hf_link *link, hf_swarm_out *out) {
     hf_link_taken(link);
+    if (link->resumed) hf_link_resume(link);
     seal(link);
     if (link->conn.out.len && !link->lost) {
         link->sent = true;

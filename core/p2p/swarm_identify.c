@@ -81,9 +81,9 @@ static hf_err say(hf_stream *s, uint64_t now_ms) {
     hf_buf framed;
     hf_buf_init(&framed, s->link->swarm->mem);
     hf_err err = make_message(s->link, &framed);
-    if (!err) err = hf_yamux_write(s->link->mux, now_ms, s->mux, hf_buf_bytes(&framed));
+    if (!err) err = hf_mux_write(s->link->mux, now_ms, s->mux, hf_buf_bytes(&framed));
     hf_buf_deinit(&framed);
-    hf_yamux_finish(s->link->mux, s->mux);
+    hf_mux_finish(s->link->mux, s->mux);
     return err == HF_NOMEM ? err : HF_OK;
 }
 
@@ -134,7 +134,7 @@ static hf_err hear(hf_stream *s, hf_bytes message) {
     if (refused)
         hf_stream_gone(s, true, NULL);
     else if (!err)
-        hf_yamux_finish(link->mux, s->mux);
+        hf_mux_finish(link->mux, s->mux);
     return err == HF_NOMEM ? err : HF_OK;
 }
 
@@ -159,7 +159,7 @@ void hf_service_ping(hf_link *link, uint64_t now_ms) {
     if (hf_stream_open(link, now_ms, HF_TEXT(HF_PING_PROTOCOL), HF_ROLE_PING_OUT, 0, &s)) return;
     uint8_t *p = hf_buf_extend(&s->collect, HF_PING_LEN);
     if (p) swarm->config.random(swarm->config.random_ctx, p, HF_PING_LEN);
-    if (!p || hf_yamux_write(link->mux, now_ms, s->mux, HF_BYTES(p, HF_PING_LEN))) {
+    if (!p || hf_mux_write(link->mux, now_ms, s->mux, HF_BYTES(p, HF_PING_LEN))) {
         hf_stream_gone(s, true, NULL);
         return;
     }
@@ -177,14 +177,14 @@ static hf_err take_pong(hf_stream *s, uint64_t now_ms, hf_bytes bytes) {
     hf_buf_consume(&s->collect, bytes.len);
     if (s->collect.len) return HF_OK;
     link->ping_rtt_ms = (uint32_t)(now_ms - link->ping_sent_ms);
-    hf_yamux_finish(link->mux, s->mux);
+    hf_mux_finish(link->mux, s->mux);
     return HF_OK;
 }
 
 /* Echoes what comes, in the cuts it comes in. A peer that pings and does not read the answers fills its own stream's
  * buffer. */
 static hf_err echo(hf_stream *s, uint64_t now_ms, hf_bytes bytes) {
-    hf_err err = hf_yamux_write(s->link->mux, now_ms, s->mux, bytes);
+    hf_err err = hf_mux_write(s->link->mux, now_ms, s->mux, bytes);
     if (err == HF_NOMEM) return err;
     if (err) hf_stream_gone(s, true, NULL);
     return HF_OK;
@@ -208,8 +208,8 @@ hf_err hf_service_data(hf_stream *s, uint64_t now_ms, hf_bytes bytes) {
 }
 
 void hf_service_fin(hf_stream *s) {
-    hf_yamux_finish(s->link->mux, s->mux);
-    if (hf_yamux_over(s->mux)) hf_stream_gone(s, false, NULL);
+    hf_mux_finish(s->link->mux, s->mux);
+    if (hf_mux_over(s->link->mux, s->mux)) hf_stream_gone(s, false, NULL);
 }
 
 void hf_service_start(hf_link *link, uint64_t now_ms) {

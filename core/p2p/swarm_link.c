@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-enum { STREAMS_OUT_MAX = 1000 }; /* js takes so many on one connection */
-
 static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* ---- life ---- */
 
 static hf_bytes number_key(const hf_link *link) { return HF_BYTES(&link->number, sizeof link->number); }
+
+hf_link *hf_link_find(const hf_swarm *swarm, uint64_t number) { return hf_map_get(&swarm->links, HF_BYTES(&number, sizeof number)); }
 
 static void enlist(hf_link *link) {
     hf_swarm *swarm = link->swarm;
@@ -23,11 +23,19 @@ static void enlist(hf_link *link) {
     swarm->last = link;
 }
 
-hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool dialer, const hf_peer_id *expected,
-                   hf_bytes remote, hf_link **ret) {
+/* What runs below: a byte channel, or data channels, which are a muxer from the beginning. */
+static hf_err start_conn(hf_link *link, uint64_t now_ms, bool dialer, const hf_peer_id *expected, const hf_channels_open *channels) {
+    hf_swarm *swarm = link->swarm;
+    uint8_t ephemeral[32];
+    swarm->config.random(swarm->config.random_ctx, ephemeral, sizeof ephemeral);
+    if (channels) return hf_link_start_channels(link, now_ms, channels, ephemeral);
+    return hf_conn_init(&link->conn, swarm->mem, &swarm->keys, dialer, expected, ephemeral);
+}
+
+hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool dialer, const hf_peer_id *expected, hf_bytes remote,
+                   const hf_channels_open *channels, hf_link **ret) {
     hf_link *link = hf_alloc(swarm->mem, sizeof *link);
     if (!link) return HF_NOMEM;
-    uint8_t ephemeral[32];
     link->swarm = swarm;
     link->number = number;
     link->recv_ms = now_ms;
@@ -40,8 +48,7 @@ hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool diale
         link->remote_len = (uint16_t)remote.len;
     }
     enlist(link);
-    swarm->config.random(swarm->config.random_ctx, ephemeral, sizeof ephemeral);
-    hf_err err = hf_conn_init(&link->conn, swarm->mem, &swarm->keys, dialer, expected, ephemeral);
+    hf_err err = start_conn(link, now_ms, dialer, expected, channels);
     if (!err) err = hf_map_put(&swarm->links, number_key(link), link);
     if (err)
         hf_link_free(link);
@@ -70,7 +77,7 @@ void hf_link_free(hf_link *link) {
         s->role = HF_ROLE_UNKNOWN; /* nobody is told any more */
         hf_stream_gone(s, true, NULL);
     }
-    hf_yamux_free(link->mux);
+    if (link->mux.self) link->mux.table->free(link->mux.self);
     hf_conn_deinit(&link->conn);
     hf_arena_deinit(&link->identify_arena);
     hf_release(link->swarm->mem, link, sizeof *link);
@@ -147,11 +154,14 @@ static void join_peer(hf_link *link, hf_peer *peer) {
 
 static hf_err open_muxer(hf_link *link, uint64_t now_ms) {
     const hf_swarm_config *c = &link->swarm->config;
-    hf_yamux_config config = {link->conn.dialer, c->streams_in_max, STREAMS_OUT_MAX, c->send_buffer_bytes_max,
+    hf_yamux_config config = {link->conn.dialer, c->streams_in_max, HF_LINK_STREAMS_OUT_MAX, c->send_buffer_bytes_max,
                               link->swarm->map_seed};
-    link->mux = hf_yamux_new(link->swarm->mem, &config, now_ms);
-    if (!link->mux) return HF_NOMEM;
-    if (link->busy) hf_yamux_block(link->mux, now_ms, true);
+    if (link->channels)
+        hf_channels_release(link->channels);
+    else
+        link->mux = hf_yamux_mux(hf_yamux_new(link->swarm->mem, &config, now_ms));
+    if (!link->mux.self) return HF_NOMEM;
+    if (link->busy) link->mux.table->block(link->mux.self, now_ms, true);
     return HF_OK;
 }
 
@@ -175,22 +185,31 @@ static hf_err come_up(hf_link *link, uint64_t now_ms) {
     link->ping_due_ms = now_ms + swarm->config.ping_ms;
     swarm->deadline_ms = min_u64(swarm->deadline_ms, link->ping_due_ms);
     hf_event_push(swarm, &link->up_event, HF_SWARM_CONN_UP, link, NULL);
-    hf_yamux_ping(link->mux, now_ms);
+    link->mux.table->ping(link->mux.self, now_ms);
     hf_service_start(link, now_ms);
     return HF_OK;
 }
 
 /* ---- what came in ---- */
 
-static hf_err take_event(hf_link *link, uint64_t now_ms, const hf_yamux_event *event) {
-    hf_stream *stream = event->stream ? hf_yamux_owner(event->stream) : NULL;
+/* A view into a channel's message does not last as long as our events: it is copied to where decrypted bytes are. */
+static hf_err take_data(hf_link *link, uint64_t now_ms, hf_stream *stream, hf_bytes bytes) {
+    hf_buf *plain = &link->conn.plain;
+    if (!link->channels) return hf_stream_data(stream, now_ms, bytes);
+    hf_buf_add(plain, bytes);
+    if (plain->err) return plain->err;
+    return hf_stream_data(stream, now_ms, hf_sub(hf_buf_bytes(plain), plain->len - bytes.len, bytes.len));
+}
+
+static hf_err take_event(hf_link *link, uint64_t now_ms, const hf_mux_event *event) {
+    hf_stream *stream = event->stream ? link->mux.table->owner(event->stream) : NULL;
     switch (event->kind) {
-        case HF_YAMUX_OPENED: return hf_stream_opened(link, now_ms, event->stream);
-        case HF_YAMUX_DATA: return hf_stream_data(stream, now_ms, event->bytes);
-        case HF_YAMUX_FIN: hf_stream_fin(stream, now_ms); break;
-        case HF_YAMUX_RESET: hf_stream_gone(stream, true, "reset by the peer"); break;
-        case HF_YAMUX_BROKEN: hf_link_fail(link, event->reason, HF_YAMUX_PROTOCOL_ERROR); break;
-        case HF_YAMUX_NONE: break;
+        case HF_MUX_OPENED: return hf_stream_opened(link, now_ms, event->stream);
+        case HF_MUX_DATA: return take_data(link, now_ms, stream, event->bytes);
+        case HF_MUX_FIN: hf_stream_fin(stream, now_ms); break;
+        case HF_MUX_RESET: hf_stream_gone(stream, true, event->reason ? event->reason : "reset by the peer"); break;
+        case HF_MUX_BROKEN: hf_link_fail(link, event->reason, HF_YAMUX_PROTOCOL_ERROR); break;
+        case HF_MUX_NONE: break;
     }
     return HF_OK;
 }
@@ -198,10 +217,10 @@ static hf_err take_event(hf_link *link, uint64_t now_ms, const hf_yamux_event *e
 static hf_err read_muxer(hf_link *link, uint64_t now_ms) {
     hf_buf *plain = &link->conn.plain;
     hf_bytes in = hf_sub(hf_buf_bytes(plain), link->conn.plain_at, plain->len);
-    hf_yamux_event event = {.kind = HF_YAMUX_OPENED};
+    hf_mux_event event = {.kind = HF_MUX_OPENED};
     hf_err err = HF_OK;
-    while (!err && !link->closing && event.kind != HF_YAMUX_NONE) {
-        err = hf_yamux_recv(link->mux, now_ms, &in, &event);
+    while (!err && !link->closing && event.kind != HF_MUX_NONE) {
+        err = link->mux.table->next(link->mux.self, now_ms, &in, &event);
         if (!err) err = take_event(link, now_ms, &event);
     }
     link->conn.plain_at = plain->len;
@@ -209,7 +228,7 @@ static hf_err read_muxer(hf_link *link, uint64_t now_ms) {
     return err;
 }
 
-static hf_err advance(hf_link *link, uint64_t now_ms) {
+hf_err hf_link_advance(hf_link *link, uint64_t now_ms) {
     if (link->conn.phase == HF_CONN_OPEN && !link->up && !link->closing) {
         hf_err err = come_up(link, now_ms);
         if (err) return err;
@@ -223,16 +242,19 @@ void hf_link_taken(hf_link *link) {
     hf_buf_clear(&link->conn.out);
 }
 
+void hf_link_make_room(hf_link *link) {
+    hf_link_taken(link);
+    if (link->n_data_events) return;
+    hf_buf_clear(&link->conn.plain);
+    link->conn.plain_at = 0;
+}
+
 hf_err hf_link_recv(hf_link *link, uint64_t now_ms, hf_bytes bytes) {
     if (link->closing) return HF_OK;
-    hf_link_taken(link);
-    if (link->n_data_events == 0) {
-        hf_buf_clear(&link->conn.plain);
-        link->conn.plain_at = 0;
-    }
+    hf_link_make_room(link);
     link->recv_ms = now_ms;
     hf_err broken = hf_conn_recv(&link->conn, bytes);
-    hf_err err = advance(link, now_ms); /* what came before the bad bytes is good */
+    hf_err err = hf_link_advance(link, now_ms); /* what came before the bad bytes is good */
     if (err)
         hf_link_fail(link, "out of memory", HF_YAMUX_INTERNAL_ERROR);
     else if (broken)
@@ -243,12 +265,13 @@ hf_err hf_link_recv(hf_link *link, uint64_t now_ms, hf_bytes bytes) {
 
 void hf_link_notices(hf_link *link) {
     bool drained = false;
-    hf_yamux_stream *mux;
-    while (link->mux && (mux = hf_yamux_notice(link->mux, &drained))) {
-        hf_stream *stream = hf_yamux_owner(mux);
-        if (drained && stream->role == HF_ROLE_APP && !hf_yamux_over(mux))
+    const hf_mux *m = &link->mux;
+    void *mux;
+    while (m->self && (mux = m->table->notice(m->self, &drained))) {
+        hf_stream *stream = m->table->owner(mux);
+        if (drained && stream->role == HF_ROLE_APP && !hf_mux_over(*m, mux))
             hf_event_push(link->swarm, &stream->drained_event, HF_SWARM_STREAM_DRAINED, link, stream);
-        if (hf_yamux_over(mux)) hf_stream_gone(stream, false, "finished");
+        if (hf_mux_over(*m, mux)) hf_stream_gone(stream, false, "finished");
     }
 }
 
@@ -258,7 +281,7 @@ void hf_link_fail(hf_link *link, const char *reason, hf_yamux_code code) {
     if (link->closing) return;
     link->closing = true;
     link->reason = reason;
-    if (link->mux) hf_yamux_close(link->mux, code);
+    if (link->mux.self) link->mux.table->close(link->mux.self, (int)code);
     hf_stream *next;
     for (hf_stream *s = link->first; s; s = next) {
         next = s->next;
@@ -288,15 +311,18 @@ static void tick_streams(hf_link *link, uint64_t now_ms) {
 
 static void keep_alive(hf_link *link, uint64_t now_ms) {
     link->ping_due_ms = now_ms + link->swarm->config.ping_ms;
-    if (now_ms - link->recv_ms >= 2 * (uint64_t)link->swarm->config.ping_ms) {
+    /* data channels have no ping of their own, and tell by themselves when the path is dead */
+    bool asked = !link->channels || hf_link_speaks(link, HF_TEXT(HF_PING_PROTOCOL));
+    if (asked && now_ms - link->recv_ms >= 2 * (uint64_t)link->swarm->config.ping_ms) {
         hf_link_fail(link, "the peer is silent", HF_YAMUX_NORMAL);
         return;
     }
-    hf_yamux_stream *stalled;
-    while ((stalled = hf_yamux_stalled(link->mux, now_ms)))
-        hf_stream_gone(hf_yamux_owner(stalled), true, "the peer takes no data");
-    hf_yamux_rest(link->mux); /* before the ping, which stands in the output */
-    hf_yamux_ping(link->mux, now_ms);
+    const hf_mux *mux = &link->mux;
+    void *stalled;
+    while ((stalled = mux->table->stalled(mux->self, now_ms)))
+        hf_stream_gone(mux->table->owner(stalled), true, "the peer takes no data");
+    link->mux.table->rest(link->mux.self); /* before the ping, which stands in the output */
+    link->mux.table->ping(link->mux.self, now_ms);
     hf_service_ping(link, now_ms);
     if (!link->n_data_events && !link->sent) {
         hf_buf_clear(&link->conn.plain);
@@ -311,6 +337,7 @@ void hf_link_tick(hf_link *link, uint64_t now_ms) {
         hf_link_fail(link, "the handshake took too long", HF_YAMUX_NORMAL);
         return;
     }
+    link->mux.table->tick(link->mux.self, now_ms);
     if (link->stream_deadline_ms <= now_ms) tick_streams(link, now_ms);
     if (link->ping_due_ms <= now_ms) keep_alive(link, now_ms);
     hf_link_dirty(link);
@@ -318,5 +345,6 @@ void hf_link_tick(hf_link *link, uint64_t now_ms) {
 
 uint64_t hf_link_deadline(const hf_link *link) {
     if (link->closing) return UINT64_MAX;
-    return link->up ? min_u64(link->ping_due_ms, link->stream_deadline_ms) : link->handshake_deadline_ms;
+    if (!link->up) return link->handshake_deadline_ms;
+    return min_u64(min_u64(link->ping_due_ms, link->stream_deadline_ms), link->mux.table->deadline(link->mux.self));
 }

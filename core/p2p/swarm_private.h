@@ -2,6 +2,7 @@
  *
  *      swarm.c           the face: life, protocols, carriage, looking in
  *      swarm_link.c      one connection: upgrade, muxer, its end
+ *      swarm_channels.c  what a connection of data channels has of its own
  *      swarm_stream.c    one stream: negotiation, bytes, its end
  *      swarm_identify.c  the protocols that the swarm itself speaks: identify, identify push, ping
  *      swarm_event.c     what comes out, in which order
@@ -11,6 +12,7 @@
  */
 #ifndef HF_SWARM_PRIVATE_H
 #define HF_SWARM_PRIVATE_H
+#include "channels.h"
 #include "conn.h"
 #include "identify.h"
 #include "swarm.h"
@@ -51,7 +53,7 @@ struct hf_stream {
     hf_stream *next, *prev; /* of the link */
     hf_link *link;
     uint64_t id;
-    hf_yamux_stream *mux;
+    void *mux; /* the muxer's */
     hf_role role;
     uint32_t tag;
     bool inbound, negotiated, gone, muted, reset;
@@ -67,11 +69,13 @@ struct hf_link {
     hf_swarm *swarm;
     uint64_t number; /* the shell's */
     hf_conn conn;
-    hf_yamux *mux; /* NULL until the upgrade is done */
+    hf_mux mux;             /* `self` NULL until the upgrade is done */
+    hf_channels *channels; /* NULL: a byte channel. Else the muxer, there from the beginning */
     hf_peer *peer; /* NULL: not up */
     uint8_t remote[256];
     uint16_t remote_len;
     bool up, closing, lost, dirty, busy, sent, relayed, limited;
+    bool resumed; /* channels: a stream that did not read reads again */
     const char *reason;
     hf_stream *first, *last;
     hf_event up_event, identified_event, down_event;
@@ -130,11 +134,24 @@ void hf_event_push(hf_swarm *swarm, hf_event *event, hf_swarm_kind kind, hf_link
 HF_MUST_USE hf_err hf_event_push_data(hf_stream *stream, hf_bytes bytes);
 void hf_link_dirty(hf_link *link); /* it may have something to send, or is over */
 
+/* ---- swarm.c ---- */
+HF_MUST_USE hf_err hf_link_open(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote,
+                                const hf_channels_open *channels, hf_link **ret);
+
+/* ---- swarm_channels.c ---- */
+HF_MUST_USE hf_err hf_link_start_channels(hf_link *link, uint64_t now_ms, const hf_channels_open *open, uint8_t ephemeral[32]);
+void hf_link_resume(hf_link *link); /* reads what was held back */
+
 /* ---- swarm_link.c ---- */
-HF_MUST_USE hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool dialer,
-                               const hf_peer_id *expected, hf_bytes remote, hf_link **ret);
+enum { HF_LINK_STREAMS_OUT_MAX = 1000 }; /* js takes so many on one connection */
+hf_link *hf_link_find(const hf_swarm *swarm, uint64_t number); /* NULL: none */
+/* `channels` NULL: over a byte channel. */
+HF_MUST_USE hf_err hf_link_new(hf_swarm *swarm, uint64_t now_ms, uint64_t number, bool dialer, const hf_peer_id *expected, hf_bytes remote,
+                               const hf_channels_open *channels, hf_link **ret);
 void hf_link_free(hf_link *link);
 HF_MUST_USE hf_err hf_link_recv(hf_link *link, uint64_t now_ms, hf_bytes bytes);
+void hf_link_make_room(hf_link *link);                                    /* before bytes come in: what was handed out is used */
+HF_MUST_USE hf_err hf_link_advance(hf_link *link, uint64_t now_ms);       /* comes up when it can, then reads the muxer */
 void hf_link_fail(hf_link *link, const char *reason, hf_yamux_code code); /* idempotent; streams are told */
 void hf_link_notices(hf_link *link);                                      /* what the muxer has to tell */
 void hf_link_tick(hf_link *link, uint64_t now_ms);
@@ -150,7 +167,7 @@ HF_MUST_USE hf_err hf_stream_open(hf_link *link, uint64_t now_ms, hf_bytes proto
 void hf_stream_free(hf_stream *stream);
 /* Over: out of all tables. A stream that nobody outside knows is freed at once: do not touch it afterwards. */
 void hf_stream_gone(hf_stream *stream, bool reset, const char *reason);
-HF_MUST_USE hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, hf_yamux_stream *mux);
+HF_MUST_USE hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, void *mux);
 HF_MUST_USE hf_err hf_stream_data(hf_stream *stream, uint64_t now_ms, hf_bytes bytes);
 void hf_stream_fin(hf_stream *stream, uint64_t now_ms);
 

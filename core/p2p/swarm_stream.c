@@ -50,7 +50,7 @@ void hf_stream_gone(hf_stream *s, bool reset, const char *reason) {
     s->gone = true;
     s->reset = reset;
     s->reason = reason;
-    if (s->mux) hf_yamux_drop(link->mux, s->mux);
+    if (s->mux) link->mux.table->drop(link->mux.self, link->swarm->now_ms, s->mux);
     s->mux = NULL;
     hf_map_remove(&link->swarm->streams, id_key(s));
     if (s->prev)
@@ -75,8 +75,8 @@ static hf_err propose(hf_stream *s, uint64_t now_ms, hf_bytes protocol) {
     hf_buf proposal;
     hf_buf_init(&proposal, link->swarm->mem);
     hf_err err = hf_multistream_dial(&s->select, link->swarm->mem, protocol, &proposal);
-    if (!err) err = hf_yamux_open(link->mux, s, &s->mux);
-    if (!err) err = hf_yamux_write(link->mux, now_ms, s->mux, hf_buf_bytes(&proposal));
+    if (!err) err = link->mux.table->open(link->mux.self, s, &s->mux);
+    if (!err) err = hf_mux_write(link->mux, now_ms, s->mux, hf_buf_bytes(&proposal));
     hf_buf_deinit(&proposal);
     return err;
 }
@@ -97,11 +97,11 @@ hf_err hf_stream_open(hf_link *link, uint64_t now_ms, hf_bytes protocol, hf_role
 
 /* ---- the peer's ---- */
 
-hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, hf_yamux_stream *mux) {
+hf_err hf_stream_opened(hf_link *link, uint64_t now_ms, void *mux) {
     hf_stream *s = hf_stream_new(link, now_ms, HF_ROLE_UNKNOWN, 0, true);
     if (!s) return HF_NOMEM;
     s->mux = mux;
-    hf_yamux_set_owner(mux, s);
+    link->mux.table->set_owner(mux, s);
     hf_multistream_listen(&s->select, link->swarm->mem);
     return HF_OK;
 }
@@ -140,7 +140,7 @@ static hf_err answer(hf_stream *s, hf_multistream_kind kind, hf_buf *out, bool *
 
 /* Header and answer of a listener go out as one frame; js sends two, and reads either. */
 static hf_err send_answer(hf_stream *s, uint64_t now_ms, const hf_buf *out) {
-    hf_err err = hf_yamux_write(s->link->mux, now_ms, s->mux, hf_buf_bytes(out));
+    hf_err err = hf_mux_write(s->link->mux, now_ms, s->mux, hf_buf_bytes(out));
     return err == HF_NOMEM ? err : HF_OK; /* else the stream ends by itself: its peer reads nothing */
 }
 
@@ -193,5 +193,5 @@ void hf_stream_fin(hf_stream *s, uint64_t now_ms) {
         return;
     }
     hf_event_push(s->link->swarm, &s->fin_event, HF_SWARM_STREAM_FIN, s->link, s);
-    if (hf_yamux_over(s->mux)) hf_stream_gone(s, false, "finished");
+    if (hf_mux_over(s->link->mux, s->mux)) hf_stream_gone(s, false, "finished");
 }

@@ -8,21 +8,8 @@
 
 #include <string.h>
 
-/* Pings: js asks every 30 s, others every 15 s. Aborts: refused SYNs and streams the peer resets; honest peers reset a
- * few when they shut down or race a limit (js opens at most 1,000 streams). Without the budget a loop of SYN, RST would
- * be free for the peer and work for us. */
-enum { PINGS_MAX = 100, PINGS_PER_S = 10, ABORTS_MAX = 2000, ABORTS_PER_S = 100 };
-
-static bool spend(hf_yamux_budget *b, uint64_t now_ms, uint32_t max, uint32_t per_s) {
-    uint64_t refill = (now_ms - b->refilled_ms) * per_s / 1000;
-    if (refill) {
-        b->tokens = refill > max - b->tokens ? max : b->tokens + (uint32_t)refill;
-        b->refilled_ms = now_ms;
-    }
-    if (b->tokens == 0) return false;
-    b->tokens--;
-    return true;
-}
+/* js asks every 30 s, others every 15 s. */
+enum { PINGS_MAX = 100, PINGS_PER_S = 10 };
 
 hf_yamux *hf_yamux_new(hf_mem *mem, const hf_yamux_config *config, uint64_t now_ms) {
     hf_yamux *y = hf_alloc(mem, sizeof *y);
@@ -31,8 +18,8 @@ hf_yamux *hf_yamux_new(hf_mem *mem, const hf_yamux_config *config, uint64_t now_
     y->config = *config;
     y->next_id = config->dialer ? 1 : 2; /* "The client side should use odd ID's, and the server even" */
     y->rtt_ms = UINT32_MAX;
-    y->pings = (hf_yamux_budget){PINGS_MAX, now_ms};
-    y->aborts = (hf_yamux_budget){ABORTS_MAX, now_ms};
+    y->pings = (hf_mux_budget){PINGS_MAX, now_ms};
+    y->aborts = (hf_mux_budget){HF_MUX_ABORTS_MAX, now_ms};
     hf_map_init(&y->streams, mem, config->seed);
     hf_buf_init(&y->out, mem);
     return y;
@@ -63,7 +50,7 @@ static hf_yamux_stream *find(hf_yamux *y, uint32_t id) {
 
 static hf_err take_ping(hf_yamux *y, uint64_t now_ms, hf_yamux_event *ret) {
     if (y->frame.flags == HF_YAMUX_SYN) {
-        if (!spend(&y->pings, now_ms, PINGS_MAX, PINGS_PER_S)) return broken(y, ret, "yamux: too many pings");
+        if (!hf_mux_spend(&y->pings, now_ms, PINGS_MAX, PINGS_PER_S)) return broken(y, ret, "yamux: too many pings");
         hf_yamux_send_frame(y, HF_YAMUX_TYPE_PING, HF_YAMUX_ACK, 0, y->frame.length);
         return HF_OK;
     }
@@ -90,7 +77,7 @@ static hf_err take_syn(hf_yamux *y, uint64_t now_ms, hf_yamux_event *ret) {
     if ((id % 2 == 1) == y->config.dialer) return broken(y, ret, "yamux: stream id of the wrong parity");
     if (y->current) return broken(y, ret, "yamux: SYN for a stream that is open");
     if (y->n_in >= y->config.streams_in_max) {
-        if (!spend(&y->aborts, now_ms, ABORTS_MAX, ABORTS_PER_S)) return broken(y, ret, "yamux: too many streams");
+        if (!hf_mux_spend(&y->aborts, now_ms, HF_MUX_ABORTS_MAX, HF_MUX_ABORTS_PER_S)) return broken(y, ret, "yamux: too many streams");
         hf_yamux_send_frame(y, HF_YAMUX_TYPE_WINDOW, HF_YAMUX_RST, id, 0);
         return HF_OK;
     }
@@ -167,7 +154,7 @@ static hf_err end_frame(hf_yamux *y, uint64_t now_ms, hf_yamux_event *ret) {
     y->current = NULL;
     if (!s) return HF_OK;
     if (y->frame.flags & HF_YAMUX_RST) {
-        if (s->inbound && !spend(&y->aborts, now_ms, ABORTS_MAX, ABORTS_PER_S))
+        if (s->inbound && !hf_mux_spend(&y->aborts, now_ms, HF_MUX_ABORTS_MAX, HF_MUX_ABORTS_PER_S))
             return broken(y, ret, "yamux: too many aborted streams");
         hf_yamux_end(y, s);
         *ret = (hf_yamux_event){.kind = HF_YAMUX_RESET, .stream = s};

@@ -11,7 +11,7 @@
  */
 #ifndef HF_YAMUX_H
 #define HF_YAMUX_H
-#include "../base/base.h"
+#include "mux.h"
 
 #define HF_YAMUX_PROTOCOL "/yamux/1.0.0"
 
@@ -99,4 +99,6 @@ uint32_t hf_yamux_id(const hf_yamux_stream *stream);
 bool hf_yamux_over(const hf_yamux_stream *stream); /* both sides finished, or reset */
 size_t hf_yamux_buffered(const hf_yamux_stream *stream);
 uint32_t hf_yamux_rtt_ms(const hf_yamux *y); /* UINT32_MAX: not known */
+/* The session behind the swarm's table; `self` is NULL when `y` is. */
+hf_mux hf_yamux_mux(hf_yamux *y);
 #endif

@@ -19,12 +19,6 @@ struct hf_yamux_stream {
     size_t queue_at, queued; /* consumed offset; bytes of data left */
 };
 
-/* A budget of things that cost us: `tokens` left, refilled with time. */
-typedef struct hf_yamux_budget {
-    uint32_t tokens;
-    uint64_t refilled_ms;
-} hf_yamux_budget;
-
 struct hf_yamux {
     hf_mem *mem;
     hf_yamux_config config;
@@ -46,7 +40,7 @@ struct hf_yamux {
     hf_yamux_stream *current; /* NULL: the body is thrown away */
     uint32_t left;
 
-    hf_yamux_budget pings, aborts;
+    hf_mux_budget pings, aborts;
     bool ping_out;
     uint32_t ping_id, rtt_ms;
     uint64_t ping_ms;
