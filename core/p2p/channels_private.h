@@ -1,4 +1,4 @@
-/* channels_private: what channels.c (what the peer says), channels_send.c (what we say) and channels_message.c share. */
+/* channels_private: what channels.c (life), channels_recv.c (what the peer says) and channels_send.c (what we say) share. */
 #ifndef HF_CHANNELS_PRIVATE_H
 #define HF_CHANNELS_PRIVATE_H
 #include "channels.h"
@@ -55,8 +55,10 @@ hf_channel *hf_channel_new(hf_channels *c, uint32_t number, bool inbound);
 hf_channel *hf_channel_find(const hf_channels *c, uint32_t number);
 void hf_channel_free(hf_channels *c, hf_channel *s); /* out of everything; nothing is said */
 void hf_channel_tell(hf_channels *c, hf_channel *s); /* it may have something for `next` */
-/* Takes `len` bytes off what is held, or all of it. */
-void hf_channel_let_go(hf_channels *c, hf_channel *s);
+void hf_channel_leave_told(hf_channels *c, hf_channel *s);
+void hf_channel_leave_map(hf_channels *c, hf_channel *s); /* its number may be another's from now on */
+void hf_channel_close(hf_channels *c, hf_channel *s);     /* the channel, when the peer has not, and it is freed */
+void hf_channel_let_go(hf_channels *c, hf_channel *s);    /* what is held is thrown away */
 void hf_channel_check_done(hf_channels *c, hf_channel *s); /* both sides finished? */
 
 void hf_channels_record(hf_channels *c, uint32_t number, hf_channel_op op);
@@ -67,7 +69,8 @@ void hf_channel_unqueue(hf_channel *s);                 /* what is not sent will
 void hf_channel_add_notice(hf_channels *c, hf_channel *s);
 void hf_channel_leave_lists(hf_channels *c, hf_channel *s); /* ready, notice */
 
-/* The sending half of the table. */
+/* Of the table. */
+hf_err hf_channels_next(void *mux, uint64_t now_ms, hf_bytes *bytes, hf_mux_event *ret);
 hf_err hf_channels_open(void *mux, void *owner, void **ret);
 hf_err hf_channels_write(void *mux, uint64_t now_ms, void *stream, hf_bytes bytes);
 void hf_channels_finish(void *mux, void *stream);
