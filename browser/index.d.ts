@@ -32,6 +32,10 @@ export interface Answer {
 }
 
 export type OutputKind = 'store' | 'send' | 'close' | 'changed' | 'peerUp' | 'peerKnown' | 'peerDown' | 'level' | 'introduced' | 'signal' | 'refused'
+  | 'database' | 'reachable' | 'rtcCall' | 'rtcHeard' | 'rtcEnded'
+
+/** What two peers tell each other to set up a WebRTC connection. */
+export type RtcType = 'offer' | 'answer' | 'candidate'
 
 export interface Output {
   kind: OutputKind
@@ -47,6 +51,9 @@ export interface Output {
   peers: string[]
   protocols: string[]
   agent: string
+  /** Of rtc… outputs. */
+  session: number
+  type: RtcType
 }
 
 export interface Description {
@@ -74,6 +81,17 @@ export class Core {
   lost (conn: number): void
   busy (conn: number, busy: boolean): void
   signal (to: string, data: Bytes): boolean
+  /** Keeps a reservation at this relay (or lets it run out). */
+  reserve (relay: string, on?: boolean): boolean
+  /** '' or why not. */
+  meet (relay: string, peer: string): string
+  rtcSay (session: number, type: RtcType, data: Bytes): boolean
+  rtcUp (session: number, conn: number): boolean
+  rtcFailed (session: number): void
+  channelOpened (conn: number, channel: number): boolean
+  channelRecv (conn: number, channel: number, bytes: Uint8Array): boolean
+  channelClosed (conn: number, channel: number): void
+  channelBusy (conn: number, channel: number, busy: boolean): void
   stored (seq: number): void
   tick (): void
   /** On the clock of performance.now(); Infinity: no need. */

@@ -109,7 +109,8 @@ static hf_err peer_init(hf_core *core) {
     hf_sync_gossip(core->sync, core->gossip);
     hf_sync_spread(core->sync, core->config.spread);
     core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions);
-    return core->signal ? HF_OK : HF_NOMEM;
+    if (!core->signal) return HF_NOMEM;
+    return core->config.relayed ? hf_core_relay_init(core) : HF_OK;
 }
 
 hf_core *hf_core_new(hf_mem *mem, const hf_core_config *config, hf_arena *arena, hf_bytes *ret_problem) {
@@ -137,6 +138,7 @@ hf_core *hf_core_new(hf_mem *mem, const hf_core_config *config, hf_arena *arena,
 void hf_core_free(hf_core *core) {
     if (!core) return;
     hf_mem *mem = core->mem;
+    hf_core_relay_free(core);
     hf_signal_free(core->signal);
     hf_sync_free(core->sync);
     hf_gossip_free(core->gossip);
@@ -266,6 +268,24 @@ hf_err hf_core_conn_open(hf_core *core, uint64_t now_ms, uint64_t conn, bool dia
 
 hf_err hf_core_conn_recv(hf_core *core, uint64_t now_ms, uint64_t conn, hf_bytes bytes) {
     return hf_swarm_conn_recv(core->swarm, now_ms, conn, bytes);
+}
+
+hf_err hf_core_conn_open_channels(hf_core *core, uint64_t now_ms, uint64_t conn, const hf_channels_open *open) {
+    return hf_swarm_conn_open_channels(core->swarm, now_ms, conn, open);
+}
+
+hf_err hf_core_channel_opened(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel) {
+    return hf_swarm_channel_opened(core->swarm, now_ms, conn, channel);
+}
+
+hf_err hf_core_channel_recv(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message) {
+    return hf_swarm_channel_recv(core->swarm, now_ms, conn, channel, message);
+}
+
+void hf_core_channel_closed(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel) { hf_swarm_channel_closed(core->swarm, now_ms, conn, channel); }
+
+void hf_core_channel_busy(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy) {
+    hf_swarm_channel_busy(core->swarm, now_ms, conn, channel, busy);
 }
 
 void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn) { hf_swarm_conn_lost(core->swarm, now_ms, conn); }

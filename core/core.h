@@ -17,6 +17,7 @@
 #include "orbit/operation.h"
 #include "p2p/bitswap.h"
 #include "p2p/swarm.h"
+#include "p2p/webrtc_signal.h"
 
 typedef struct hf_core hf_core;
 
@@ -33,6 +34,8 @@ typedef struct hf_core_config {
     hf_bytes agent;                  /* "holdfast/0.1.0 node" */
     bool by_session;                 /* a node: it signs for sessions */
     bool wants_introductions;        /* a browser: it can be reached by being told how */
+    bool relayed;                    /* a browser: it is reached, and reaches others, through circuit relays, and sets up WebRTC connections there */
+    int64_t unix_offset_ms;          /* with `relayed`: UTC in ms since 1970 minus now_ms */
     void (*random)(void *ctx, uint8_t *out, size_t len);
     const hf_spread *spread;         /* for checking many signatures at a time; NULL: one after another. Borrowed for the core's life. */
     hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet */
@@ -74,12 +77,32 @@ HF_MUST_USE hf_err hf_core_written(hf_core *core, uint64_t seq, hf_buf *buf);
 /* ---- the peer: as in p2p/swarm.h ---- */
 HF_MUST_USE hf_err hf_core_conn_open(hf_core *core, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote);
 HF_MUST_USE hf_err hf_core_conn_recv(hf_core *core, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
+/* A WebRTC connection: SEND's bytes are records (p2p/channels.h). */
+HF_MUST_USE hf_err hf_core_conn_open_channels(hf_core *core, uint64_t now_ms, uint64_t conn, const hf_channels_open *open);
+HF_MUST_USE hf_err hf_core_channel_opened(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel);
+HF_MUST_USE hf_err hf_core_channel_recv(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message);
+void hf_core_channel_closed(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel);
+void hf_core_channel_busy(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy);
 void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn);
 void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const char *reason);
 void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy);
 HF_MUST_USE hf_err hf_core_addresses(hf_core *core, const hf_bytes *addrs, size_t n_addrs);
 /* A small message to a peer, direct or through a carrier. HF_NOT_FOUND: nobody can reach it now. */
 HF_MUST_USE hf_err hf_core_signal(hf_core *core, uint64_t now_ms, const hf_peer_id *to, hf_bytes data);
+
+/* ---- others, through relays (with config.relayed; HF_STATE without): p2p/relay.h, p2p/webrtc_signal.h ----
+ * The shell holds a connection to each relay and owns the RTCPeerConnections. On a connection that a relay limits nothing runs but the setting up. */
+/* Keeps a reservation at this peer, a circuit relay, whenever it is connected; REACHABLE tells the addresses. HF_LIMIT: 8. HF_EXISTS. */
+HF_MUST_USE hf_err hf_core_reserve(hf_core *core, uint64_t now_ms, const hf_peer_id *relay);
+void hf_core_unreserve(hf_core *core, const hf_peer_id *relay);
+/* Calls a peer through a relay and sets up a WebRTC connection to it: RTC_CALL, or RTC_ENDED with session 0. HF_NOT_FOUND: the relay is not connected.
+ * HF_EXISTS: there is a direct connection to the peer. HF_LIMIT. */
+HF_MUST_USE hf_err hf_core_meet(hf_core *core, uint64_t now_ms, const hf_peer_id *relay, const hf_peer_id *peer);
+/* What the RTCPeerConnection of a session has to tell: its offer or answer, then candidates. Errors as of hf_webrtc_signal_say. */
+HF_MUST_USE hf_err hf_core_rtc_say(hf_core *core, uint64_t now_ms, uint32_t session, hf_webrtc_signal_type type, hf_bytes data);
+/* It is connected, and is connection `conn` (of channels) from now on. HF_NOT_FOUND, HF_STATE: not a session that can be; close it. */
+HF_MUST_USE hf_err hf_core_rtc_up(hf_core *core, uint64_t now_ms, uint32_t session, uint64_t conn);
+void hf_core_rtc_failed(hf_core *core, uint64_t now_ms, uint32_t session);
 
 /* Everything up to and including `seq` is durable. */
 void hf_core_stored(hf_core *core, uint64_t now_ms, uint64_t seq);
@@ -91,7 +114,7 @@ typedef enum hf_out_kind {
     HF_OUT_SEND,         /* conn, bytes */
     HF_OUT_CONN_CLOSE,   /* conn, reason */
     HF_OUT_CHANGED,      /* database (its collection shows something new), seq (of the newest write in it) */
-    HF_OUT_PEER_UP,      /* conn, peer: authenticated */
+    HF_OUT_PEER_UP,      /* conn, peer: authenticated. conn >= 2^63: through a relay that sets no limit; those that are limited are not told of */
     HF_OUT_PEER_KNOWN,   /* conn, peer, identify */
     HF_OUT_PEER_DOWN,    /* conn, peer, last, reason */
     HF_OUT_LEVEL,        /* peer: has what we have, for now */
@@ -100,11 +123,17 @@ typedef enum hf_out_kind {
     HF_OUT_REFUSED,      /* peer, database, cid, reason: an entry that was not taken; waits: it may be, when its writer is granted access */
     HF_OUT_DATABASE,     /* database, reason (BROKEN): its phase changed, see hf_core_db_info. In LOADING the shell hands in what it has stored under
                             its address (hf_core_load), then calls hf_core_db_loaded. */
+    HF_OUT_REACHABLE,    /* bytes: our addresses for WebRTC at relays (text, each with a newline behind it); none: empty */
+    HF_OUT_RTC_CALL,     /* session, peer: make an offer */
+    HF_OUT_RTC_HEARD,    /* session, peer, type, bytes: an offer to be answered, the answer to ours, a candidate */
+    HF_OUT_RTC_ENDED,    /* session (0: there was none yet), peer, reason: it came to nothing */
 } hf_out_kind;
 
 typedef struct hf_out {
     hf_out_kind kind;
     uint64_t seq, conn;
+    uint32_t session;
+    hf_webrtc_signal_type type;
     uint32_t database;           /* 1 + index of the schema, or the number of one added at run time; 0: none */
     uint8_t cid[HF_CID_LEN];
     hf_bytes bytes;

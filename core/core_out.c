@@ -137,7 +137,9 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
         hf_signal_out signal;
         memset(out, 0, sizeof *out);
         if (show_record(core, out)) return out->kind = HF_OUT_STORE;
-        if (hf_swarm_next(core->swarm, &swarm)) out->kind = from_swarm(core, now_ms, &swarm, out);
+        if (hf_swarm_next(core->swarm, &swarm)) {
+            if (!hf_core_relay_event(core, now_ms, &swarm)) out->kind = from_swarm(core, now_ms, &swarm, out);
+        }
         else if (hf_bitswap_next(core->bitswap, &bitswap)) {
             if (bitswap.kind == HF_BITSWAP_ABUSE) close_peer(core, now_ms, &bitswap.peer, bitswap.reason);
             else { /* by CID: several may have asked for the same block, and bitswap keeps one context */
@@ -147,7 +149,9 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
         } else if (hf_gossip_next(core->gossip, &gossip)) from_gossip(core, now_ms, &gossip);
         else if (hf_sync_next(core->sync, now_ms, &sync)) out->kind = from_sync(core, now_ms, &sync, out);
         else if (hf_signal_next(core->signal, &signal)) out->kind = from_signal(core, now_ms, &signal, out);
-        else if (hf_core_db_show(core, out)) out->kind = HF_OUT_DATABASE;
+        else if (hf_core_relay_next(core, now_ms, out)) {
+            if (!out->kind) continue;
+        } else if (hf_core_db_show(core, out)) out->kind = HF_OUT_DATABASE;
         else if (show_change(core, out)) out->kind = HF_OUT_CHANGED;
         else return HF_OUT_NONE;
         if (out->kind) return out->kind;
@@ -157,7 +161,7 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t hf_core_deadline(const hf_core *core) {
-    uint64_t at = earlier(hf_swarm_deadline(core->swarm), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
+    uint64_t at = earlier(earlier(hf_swarm_deadline(core->swarm), hf_core_relay_deadline(core)), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
     return earlier(at, earlier(hf_sync_deadline(core->sync), hf_core_db_deadline(core)));
 }
 
@@ -167,5 +171,6 @@ void hf_core_tick(hf_core *core, uint64_t now_ms) {
     hf_gossip_tick(core->gossip, now_ms);
     hf_sync_tick(core->sync, now_ms);
     hf_core_db_tick(core, now_ms);
+    hf_core_relay_tick(core, now_ms);
 }
 

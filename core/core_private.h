@@ -4,6 +4,7 @@
  *      core_blocks.c    blocks: to the store, back from it, and what they mean to the logs
  *      core_snapshot.c  a database's state as one piece of bytes, and back
  *      core_out.c       what comes out, and time
+ *      core_relay.c     others through relays: reservations, calls, the setting up of WebRTC connections
  *      core_db.c        databases added at run time: created, opened by address, closed, remembered
  *      core_why.c       where an entry or a peer stands
  *      core_db_data.c   writing to them and reading what they show
@@ -60,6 +61,8 @@ struct hf_core_db {
 
 typedef struct hf_core_conn { uint64_t conn; hf_peer_id peer; } hf_core_conn;
 
+typedef struct hf_core_relay hf_core_relay;
+
 struct hf_core {
     hf_mem *mem;
     hf_core_config config;
@@ -78,6 +81,7 @@ struct hf_core {
     hf_gossip *gossip;
     hf_sync *sync;
     hf_signal *signal;
+    hf_core_relay *relay;        /* NULL: not config.relayed */
     hf_core_record *first, **last, *unsent; /* oldest first; unsent: first that STORE has not shown */
     hf_map in_flight;            /* cid -> record */
     uint64_t seq, seq_stored;
@@ -101,6 +105,15 @@ void hf_core_record_free(hf_core *core, hf_core_record *record);
 /* ---- core_snapshot.c ---- */
 /* SHA-256 over what decides how an entry is read: the agent's version and app.json. */
 void hf_core_app_id(const hf_core_config *config, uint8_t ret[32]);
+
+/* ---- core_relay.c: nothing of it does anything without config.relayed ---- */
+HF_MUST_USE hf_err hf_core_relay_init(hf_core *core);
+void hf_core_relay_free(hf_core *core);                             /* before the swarm */
+/* Every event of the swarm first. True: nobody else need see it. What is told of a direct connection's end may change: limited ones do not count. */
+bool hf_core_relay_event(hf_core *core, uint64_t now_ms, hf_swarm_out *e);
+bool hf_core_relay_next(hf_core *core, uint64_t now_ms, hf_out *out); /* false: nothing is due; `kind` NONE: nothing for the shell */
+void hf_core_relay_tick(hf_core *core, uint64_t now_ms);
+uint64_t hf_core_relay_deadline(const hf_core *core);
 
 /* ---- core_db.c ---- */
 hf_core_db *hf_core_db_at(const hf_core *core, uint32_t number);    /* NULL: none, or closed */

@@ -80,6 +80,11 @@ void hf_describe_site(const hf_node *node, hf_buf *buf) {
         hf_json_add_text(buf, hf_str(o->sibling[i]));
         hf_buf_add_str(buf, ",\"peerId\":\"\"}");
     }
+    hf_buf_add_str(buf, "],\"relays\":[");
+    for (size_t i = 0; i < o->n_relay; i++) {
+        if (i) hf_buf_add_byte(buf, ',');
+        hf_json_add_text(buf, hf_str(o->relay[i]));
+    }
     hf_buf_add_str(buf, "]}\n");
 }
 

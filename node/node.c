@@ -206,6 +206,10 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_LEVEL:
     case HF_OUT_INTRODUCED:
     case HF_OUT_SIGNAL:
+    case HF_OUT_REACHABLE: /* a node keeps no reservations */
+    case HF_OUT_RTC_CALL:
+    case HF_OUT_RTC_HEARD:
+    case HF_OUT_RTC_ENDED:
     case HF_OUT_NONE: break;
     }
 }

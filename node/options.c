@@ -9,7 +9,7 @@
 static char problem[512];
 static char exe_dir[4096], assets_dir[4200], app_dir[4200];
 
-typedef enum kind { TEXT, HOST_PORT, P2P, JOIN, SIBLING, LEVEL, FORMAT, OFF } kind;
+typedef enum kind { TEXT, HOST_PORT, P2P, JOIN, SIBLING, RELAY, LEVEL, FORMAT, OFF } kind;
 
 static const struct flag {
     const char *name, *env, *help;
@@ -22,6 +22,7 @@ static const struct flag {
     {"--name", "HOLDFAST_NAME", "NAME        of this node, for logs and people", TEXT, offsetof(hf_options, name)},
     {"--join", "HOLDFAST_JOIN", "MULTIADDR   a peer to stay connected to; may be given again", JOIN, 0},
     {"--sibling", "HOLDFAST_SIBLING", "URL         another node of this app, told to browsers; may be given again", SIBLING, 0},
+    {"--relay", "HOLDFAST_RELAY", "ADDR        a circuit relay where browsers are reached by WebRTC (/dns4/HOST/tcp/PORT/wss/p2p/ID); may be given again", RELAY, 0},
     {"--origin", "HOLDFAST_ORIGIN", "URL         the address that users see (from the Host header)", TEXT, offsetof(hf_options, origin)},
     {"--tls-cert", "HOLDFAST_TLS_CERT", "FILE        serve https with this certificate chain", TEXT, offsetof(hf_options, tls_cert)},
     {"--tls-key", "HOLDFAST_TLS_KEY", "FILE        and this key", TEXT, offsetof(hf_options, tls_key)},
@@ -74,6 +75,10 @@ static bool apply(hf_options *o, const struct flag *f, const char *value) {
         if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8)) return complain(f->name, value, "expected http://HOST or https://HOST");
         if (o->n_sibling == HF_JOINS_MAX) return complain(f->name, value, "more than 64 nodes");
         return o->sibling[o->n_sibling++] = value, true;
+    case RELAY:
+        if (value[0] != '/' || !strstr(value, "/p2p/")) return complain(f->name, value, "expected a multiaddr with /p2p/ID at its end");
+        if (o->n_relay == HF_RELAYS_MAX) return complain(f->name, value, "more than 8 relays");
+        return o->relay[o->n_relay++] = value, true;
     case LEVEL: return hf_level_parse(value, &o->log_level) || complain(f->name, value, "expected error, warn, info or debug");
     case FORMAT:
         o->log_json = !strcmp(value, "json");

@@ -8,7 +8,7 @@
 
 #define HF_DEFAULT_DIR "./holdfast_data"
 
-enum { HF_JOINS_MAX = 64 };
+enum { HF_JOINS_MAX = 64, HF_RELAYS_MAX = 8 };
 
 typedef struct hf_options {
     const char *app;           /* folder; NULL: a pure peer */
@@ -21,6 +21,8 @@ typedef struct hf_options {
     size_t n_join;
     const char *sibling[HF_JOINS_MAX]; /* http://host:port of other nodes, told to browsers */
     size_t n_sibling;
+    const char *relay[HF_RELAYS_MAX];  /* multiaddrs of circuit relays, told to browsers */
+    size_t n_relay;
     const char *origin;        /* scheme://host the app is reached at, NULL: from the Host header */
     const char *tls_cert, *tls_key;
     const char *assets;        /* folder of the browser's files */

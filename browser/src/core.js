@@ -1,7 +1,9 @@
 /* core: the C core in WebAssembly, as an object. Mirrors core/core.h through browser/wasm/exports.c; adds nothing of its own.
  * Everything is synchronous; drain with next() after each call, as the header says. */
 
-const KINDS = ['none', 'store', 'send', 'close', 'changed', 'peerUp', 'peerKnown', 'peerDown', 'level', 'introduced', 'signal', 'refused']
+const KINDS = ['none', 'store', 'send', 'close', 'changed', 'peerUp', 'peerKnown', 'peerDown', 'level', 'introduced', 'signal', 'refused',
+  'database', 'reachable', 'rtcCall', 'rtcHeard', 'rtcEnded']
+const RTC_TYPES = ['offer', 'answer', 'candidate']
 const ERRORS = ['ok', 'no memory', 'malformed', 'truncated', 'limit', 'denied', 'not found', 'missing', 'exists', 'wrong state']
 const REQUEST_FIELDS = ['method', 'path', 'query', 'origin', 'contentType', 'body', 'ifNoneMatch', 'ifMatch', 'accept', 'headerOrigin',
   'secFetchSite', 'referer', 'clientOp', 'session', 'nonce']
@@ -54,7 +56,7 @@ export class Core {
 
   start ({ secrets, release, script, bundle, agent }) {
     this.#input(secrets, release, script, bundle, agent)
-    const err = this.wasm.hf_w_new()
+    const err = this.wasm.hf_w_new(Date.now() - performance.now())
     if (err) throw new Error(`app: ${text.decode(this.#result())}`)
   }
 
@@ -101,6 +103,41 @@ export class Core {
     return this.wasm.hf_w_signal(performance.now()) === 0
   }
 
+  /** Keeps a reservation at this relay, or lets it run out. */
+  reserve (relay, on = true) {
+    this.#input(relay)
+    return this.wasm.hf_w_reserve(performance.now(), on ? 1 : 0) === 0
+  }
+
+  /** '' or why not: calls a peer through a connected relay, to set up a WebRTC connection. */
+  meet (relay, peer) {
+    this.#input(relay, peer)
+    const err = this.wasm.hf_w_meet(performance.now())
+    return err ? ERRORS[err] : ''
+  }
+
+  /** What the RTCPeerConnection of a session says: 'offer', 'answer', 'candidate'. */
+  rtcSay (session, type, data) {
+    this.#input(data)
+    return this.wasm.hf_w_rtc_say(performance.now(), session, RTC_TYPES.indexOf(type)) === 0
+  }
+
+  /** It is connected: its data channels are connection `conn`. false: not one that can be; close it. */
+  rtcUp (session, conn) { return this.wasm.hf_w_rtc_up(performance.now(), session, conn) === 0 }
+  rtcFailed (session) { this.wasm.hf_w_rtc_failed(performance.now(), session) }
+
+  /** false: the number is taken; close it. */
+  channelOpened (conn, channel) { return this.wasm.hf_w_channel_opened(performance.now(), conn, channel) === 0 }
+
+  channelRecv (conn, channel, bytes) {
+    const ptr = this.wasm.hf_w_input(bytes.length)
+    new Uint8Array(this.wasm.memory.buffer).set(bytes, ptr)
+    return this.wasm.hf_w_channel_recv(performance.now(), conn, channel, bytes.length) === 0
+  }
+
+  channelClosed (conn, channel) { this.wasm.hf_w_channel_closed(performance.now(), conn, channel) }
+  channelBusy (conn, channel, busy) { this.wasm.hf_w_channel_busy(performance.now(), conn, channel, busy ? 1 : 0) }
+
   stored (seq) { this.wasm.hf_w_stored(performance.now(), seq) }
   tick () { this.wasm.hf_w_tick(performance.now()) }
   /** On performance.now()'s clock; Infinity: no need. */
@@ -124,7 +161,9 @@ export class Core {
       reason: reader.text(),
       peers: Array.from({ length: reader.u32() }, () => reader.text()),
       protocols: Array.from({ length: reader.u32() }, () => reader.text()),
-      agent: reader.text()
+      agent: reader.text(),
+      session: reader.u32(),
+      type: RTC_TYPES[reader.u32()]
     }
   }
 

@@ -1,15 +1,17 @@
-/* links: WebSockets to the nodes of the app, the own origin's first and its siblings after it, each redialled for ever with backoff. Bytes only. */
+/* links: WebSockets to the nodes of the app, the own origin's first and its siblings after it, and to relays, each redialled for ever with backoff.
+ * Bytes only. */
 import { backoffMs, OPTIONS } from './mode.js'
 
 const HIGH_WATER = 1 << 20 /* bytes queued in the socket above which the core is told to wait */
 
 export class Links {
   /** @param {{opened: (conn: number, url: string, peer: string) => void, data: (conn: number, bytes: Uint8Array) => void,
-   *           lost: (conn: number, url: string) => void, busy: (conn: number, busy: boolean) => void}} on */
-  constructor (on) {
+   *           lost: (conn: number, url: string) => void, busy: (conn: number, busy: boolean) => void}} on
+   *  @param {number} first 2 or 4: the number of its first connection, and then every fourth; a page's connections are odd */
+  constructor (on, first = 2) {
     this.on = on
     this.nodes = new Map() /* url -> {url, peer, socket, conn, attempt, timer} */
-    this.nextConn = 2 /* even numbers; a page's connections are odd */
+    this.nextConn = first
     this.visible = true
   }
 
@@ -62,7 +64,7 @@ export class Links {
     socket.onopen = () => {
       node.attempt = 0
       node.conn = this.nextConn
-      this.nextConn += 2
+      this.nextConn += 4
       this.on.opened(node.conn, node.url, node.peer)
     }
     socket.onmessage = event => this.on.data(node.conn, new Uint8Array(event.data))

@@ -3,6 +3,7 @@ import { Navigator } from './navigate.js'
 import { Peers } from './rtc.js'
 import { Badge } from './status.js'
 import { Store } from './store.js'
+import { WebRtc } from './webrtc.js'
 
 const RELEASE = new URL(import.meta.url).searchParams.get('v') ?? ''
 const WORKER = '/_holdfast/sw.js'
@@ -16,6 +17,7 @@ const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two no
 const navigator_ = new Navigator({ release: RELEASE, handover })
 const badge = new Badge({ override: value => post({ hf: 'override', value }) })
 let peers = null
+let webrtc = null /* RTCPeerConnections by libp2p's own rules, lent as well */
 let lending = null /* {stop, held}: this tab networks, or waits for its turn */
 let asked = '' /* the run of the worker that was told 'net' and has not answered yet */
 let ready = Promise.resolve() /* when `peers` can take what the worker says */
@@ -95,8 +97,9 @@ const MESSAGES = {
   },
   /* The worker was restarted and knows nothing of our connections: begin again. */
   'net?': ({ run }) => { if (lending?.held) net(run) },
-  data: ({ conn, bytes }) => peers?.send(conn, bytes),
-  close: ({ conn }) => peers?.close(conn),
+  data: ({ conn, bytes }) => (webrtc?.has(conn) ? webrtc : peers)?.send(conn, bytes),
+  close: ({ conn }) => (webrtc?.has(conn) ? webrtc : peers)?.close(conn),
+  rtc: ({ session, type, text }) => webrtc?.heard(session, type, text),
   peer: ({ conn, peer }) => peers?.proved(conn, peer),
   introduced: async ({ via, peers: list }) => {
     await ready
@@ -128,6 +131,8 @@ function net (run) {
 }
 
 async function network (self) {
+  webrtc?.stop() /* an earlier run of the worker knew what they carry */
+  webrtc = lending ? new WebRtc({ iceServers: [], post }) : null
   if (lending && peers?.self === self) return peers.renew()
   peers?.stop()
   peers = null
@@ -153,6 +158,8 @@ function lend (run) {
 function stopLending () {
   peers?.stop()
   peers = null
+  webrtc?.stop()
+  webrtc = null
   lending?.stop()
   lending = null
   asked = ''

@@ -2,6 +2,7 @@
  * One in a browser profile: it runs only while it holds the writer's lock, since one identity must never write in two places. */
 import { Core } from './core.js'
 import { Links } from './links.js'
+import { Meetings, readRelay } from './meetings.js'
 import { Store } from './store.js'
 
 const WRITER_LOCK = 'holdfast-writer'
@@ -15,7 +16,7 @@ export class Replica {
   /** @param {{module: () => Promise<WebAssembly.Module>, bundle: () => Promise<Uint8Array>, release: string, script: string,
    *           origin: string, mode: import('./mode.js').Mode, on: object}} options
    *  on: send(conn, bytes) and close(conn, reason) for connections that a page holds, changed(), peer(conn, peer), introduced(via, peers),
-   *  signal(from, text), status(), linked() when the link to the origin's node is up, alone() when the last link to a node is gone, lost() when its store was taken away */
+   *  signal(from, text), rtc(session, type, text) for RTCPeerConnections that a page holds, status(), linked() when the link to the origin's node is up, alone() when the last link to a node is gone, lost() when its store was taken away */
   static async open (options) {
     const replica = new Replica()
     Object.assign(replica, options)
@@ -32,8 +33,8 @@ export class Replica {
 
   async #open (options) {
     this.store = await Store.open()
-    const [module, bundle, secrets, blocks, nodes, unsent] = await Promise.all([
-      options.module(), options.bundle(), this.store.get('secrets'), this.store.blocks(), this.store.get('nodes'), this.store.get('unsent')
+    const [module, bundle, secrets, blocks, nodes, unsent, relays] = await Promise.all([
+      options.module(), options.bundle(), this.store.get('secrets'), this.store.blocks(), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays')
     ])
     this.core = await Core.load(module)
     /* Durable before it is used: a browser that forgot who it was would write under two names. */
@@ -55,6 +56,7 @@ export class Replica {
       },
       busy: (conn, busy) => { this.core.busy(conn, busy); this.pump() }
     })
+    this.meetings = new Meetings(this, relays ?? [])
     this.pump()
   }
 
@@ -96,10 +98,12 @@ export class Replica {
     }
   }
 
-  /** Remembers the other nodes of the app and holds links to all of them. */
-  async nodes (list) {
+  /** Remembers the other nodes of the app, and the relays where others may find us, and holds links to all of them. */
+  async nodes (list, relays) {
     this.siblings = list
+    this.meetings.relays = relays.filter(readRelay)
     await this.store.set('nodes', list)
+    await this.store.set('relays', this.meetings.relays)
     this.connect()
   }
 
@@ -107,6 +111,7 @@ export class Replica {
     const own = { url: linkOf(this.origin), peer: '' }
     const others = this.siblings.map(n => ({ url: n.url, peer: n.peer })).filter(n => n.url !== own.url)
     this.links.want([own, ...others])
+    this.meetings.connect()
   }
 
   /* ---- requests ---- */
@@ -177,7 +182,7 @@ export class Replica {
   }
 
   /** Other browsers that are connected now. */
-  get browserPeers () { return [...new Set([...this.conns.values()].filter(c => !c.node).map(c => c.peer))] }
+  get browserPeers () { return [...new Set([...this.conns.values()].filter(c => !c.node && c.ours).map(c => c.peer))] }
   get browsers () { return this.browserPeers.length }
   /** Replicas elsewhere that have all of ours. */
   get copies () { return new Set([...this.conns.values()].filter(c => c.level).map(c => c.peer)).size }
@@ -206,20 +211,34 @@ export class Replica {
         break
       case 'send':
         if (this.links.has(out.conn)) this.links.send(out.conn, out.bytes)
+        else if (this.meetings.links.has(out.conn)) this.meetings.links.send(out.conn, out.bytes)
         else this.on.send(out.conn, out.bytes)
         break
       case 'close':
         if (this.links.has(out.conn)) this.links.close(out.conn)
+        else if (this.meetings.links.has(out.conn)) this.meetings.links.close(out.conn)
         else this.on.close(out.conn, out.reason)
         break
       case 'peerUp':
-        this.conns.set(out.conn, { peer: out.peer, node: this.links.has(out.conn), level: false, merged: new Set() })
+        /* ours: of this kind; of those that were met by libp2p's own ways identify tells */
+        this.conns.set(out.conn, { peer: out.peer, node: this.links.has(out.conn), ours: !this.meetings.has(out.conn), level: false, merged: new Set() })
         if (this.links.has(out.conn)) this.#linkUp(this.links.urlOf(out.conn))
+        else if (this.meetings.has(out.conn)) this.meetings.up(out.conn, out.peer)
         else this.on.peer(out.conn, out.peer)
         this.#peersChanged()
         break
+      case 'peerKnown':
+        if (this.meetings.has(out.conn) && !this.meetings.links.has(out.conn)) this.#known(out)
+        break
+      case 'reachable':
+      case 'rtcCall':
+      case 'rtcHeard':
+      case 'rtcEnded':
+        this.meetings.take(out)
+        break
       case 'peerDown':
         this.conns.delete(out.conn)
+        this.meetings.down(out.conn)
         if (![...this.conns.values()].some(c => c.peer === out.peer)) for (const map of [this.introductions, this.unsaid]) map.delete(out.peer)
         this.#peersChanged()
         break
@@ -245,6 +264,12 @@ export class Replica {
         this.on.signal(out.peer, new TextDecoder().decode(out.bytes))
         break
     }
+  }
+
+  #known ({ conn, protocols }) {
+    const c = this.conns.get(conn)
+    if (c) c.ours = protocols.some(name => name.startsWith('/holdfast/'))
+    this.#peersChanged()
   }
 
   #linkUp (url) {
@@ -338,6 +363,7 @@ export class Replica {
     if (this.closed) return
     this.closed = true
     this.links.stop()
+    this.meetings.stop()
     clearTimeout(this.timer)
     clearTimeout(this.retryTimer)
     if (this.committing) await new Promise(resolve => { this.idle = resolve })

@@ -106,6 +106,11 @@ function replica () {
       },
       introduced: (via, peers) => toNetworker({ hf: 'introduced', via, peers }),
       signal: signalled,
+      rtc: async (session, type, text) => {
+        if (await toNetworker({ hf: 'rtc', session, type, text }) || type === 'ended') return
+        const open = await replica() /* there is no page that could */
+        open.meetings.failed(session)
+      },
       changed: () => {
         changedAt = Date.now()
         toAll({ hf: 'changed' })
@@ -369,6 +374,25 @@ const MESSAGES = {
     leaving.page(until)
   },
   lost: async ({ conn }) => { if (borrowed.delete(conn)) (await replica()).lost(conn) },
+  /* An RTCPeerConnection of that page has something to say to the peer that it is set up with; then it is up, with channels. */
+  rtc: async ({ session, type, text }) => { (await replica()).meetings.say(session, type, text) },
+  rtcUp: async ({ session, conn }, client) => {
+    const open = await replica()
+    if (client.id === networker) borrowed.add(conn)
+    if (client.id === networker && open.meetings.opened(session, conn)) return
+    borrowed.delete(conn)
+    client.postMessage({ hf: 'close', conn })
+  },
+  channel: async ({ conn, ...told }, client) => {
+    const open = await replica()
+    if (!borrowed.has(conn)) return client.postMessage({ hf: 'close', conn })
+    open.meetings.channel(conn, told)
+  },
+  /* Any libp2p peer that waits at a relay: RELAY/p2p-circuit/webrtc/p2p/PEER. */
+  dial: async ({ address }, client) => {
+    const reply = await (await replica()).meetings.dial(address).then(peer => ({ peer }), error => ({ error: String(error.message ?? error) }))
+    client.postMessage({ hf: 'dialled', address, ...reply })
+  },
   busy: async ({ conn, busy }) => { if (borrowed.has(conn)) (await replica()).busy(conn, busy) },
   signal: async ({ to, data }) => { (await replica()).signal(to, data) },
   override: async ({ value }) => {
@@ -385,6 +409,7 @@ const MESSAGES = {
 async function toNetworker (message) {
   const client = networker && await self.clients.get(networker)
   if (client) client.postMessage(message)
+  return Boolean(client)
 }
 
 async function toAll (message) {
@@ -407,7 +432,8 @@ async function tellStatus () {
     copies: open?.copies ?? 0,
     lastSync: open?.lastSync ?? 0,
     override: mode.override,
-    failed: open ? String(open.failed ?? '') : broken
+    failed: open ? String(open.failed ?? '') : broken,
+    addresses: open?.meetings.addresses ?? [] /* where libp2p peers reach this browser */
   }
   const text = JSON.stringify(status)
   if (text === shown) return
@@ -428,7 +454,7 @@ async function learnNodes (open) {
   if (!response?.ok) return
   const described = await response.json()
   if (described.release !== BUILD.release) self.registration.update().catch(() => {})
-  await open.nodes((described.siblings ?? []).map(s => ({ url: linkOf(s.url), peer: s.peerId })))
+  await open.nodes((described.siblings ?? []).map(s => ({ url: linkOf(s.url), peer: s.peerId })), described.relays ?? [])
 }
 
 /* A node that went and came back may be of another release. */

@@ -107,8 +107,9 @@ uint32_t EXPORT(hf_w_secrets)(void) {
     return result.err;
 }
 
-/* Input: secrets (96), release, script URL, bundle, agent, each length-prefixed. On failure the result is the reason. */
-uint32_t EXPORT(hf_w_new)(void) {
+/* Input: secrets (96), release, script URL, bundle, agent, each length-prefixed. unix_offset_ms: UTC minus the clock of all other calls. On failure the
+ * result is the reason. */
+uint32_t EXPORT(hf_w_new)(double unix_offset_ms) {
     result.mem = &mem;
     hf_buf_clear(&result);
     hf_arena_init(&arena, &mem);
@@ -131,6 +132,8 @@ uint32_t EXPORT(hf_w_new)(void) {
         .script_url = hf_buf_bytes(&script_text),
         .agent = agent,
         .wants_introductions = true,
+        .relayed = true,
+        .unix_offset_ms = (int64_t)unix_offset_ms,
         .random = random_fill,
         .blocks = {kept_get, NULL},
     };
@@ -215,17 +218,58 @@ uint32_t EXPORT(hf_w_signal)(double now_ms) {
     return err ? err : hf_core_signal(core, (uint64_t)now_ms, &to, data);
 }
 
+/* ---- others, through relays ---- */
+
+/* Input: peer ID text. on 0: not any more. */
+uint32_t EXPORT(hf_w_reserve)(double now_ms, uint32_t on) {
+    size_t at = 0;
+    hf_peer_id relay;
+    hf_err err = hf_peer_id_parse(take(&at), &relay);
+    if (!err && on) return hf_core_reserve(core, (uint64_t)now_ms, &relay);
+    if (!err) hf_core_unreserve(core, &relay);
+    return err;
+}
+
+/* Input: peer ID texts of the relay and of whom to meet. */
+uint32_t EXPORT(hf_w_meet)(double now_ms) {
+    size_t at = 0;
+    hf_peer_id relay, peer;
+    hf_err err = hf_peer_id_parse(take(&at), &relay);
+    if (!err) err = hf_peer_id_parse(take(&at), &peer);
+    return err ? err : hf_core_meet(core, (uint64_t)now_ms, &relay, &peer);
+}
+
+/* Input: the text. */
+uint32_t EXPORT(hf_w_rtc_say)(double now_ms, uint32_t session, uint32_t type) {
+    size_t at = 0;
+    return type > HF_WEBRTC_CANDIDATE ? HF_MALFORMED : hf_core_rtc_say(core, (uint64_t)now_ms, session, (hf_webrtc_signal_type)type, take(&at));
+}
+
+uint32_t EXPORT(hf_w_rtc_up)(double now_ms, uint32_t session, uint32_t conn) { return hf_core_rtc_up(core, (uint64_t)now_ms, session, conn); }
+void EXPORT(hf_w_rtc_failed)(double now_ms, uint32_t session) { hf_core_rtc_failed(core, (uint64_t)now_ms, session); }
+uint32_t EXPORT(hf_w_channel_opened)(double now_ms, uint32_t conn, uint32_t channel) { return hf_core_channel_opened(core, (uint64_t)now_ms, conn, channel); }
+
+/* Input: the bytes, not prefixed. */
+uint32_t EXPORT(hf_w_channel_recv)(double now_ms, uint32_t conn, uint32_t channel, uint32_t len) {
+    return hf_core_channel_recv(core, (uint64_t)now_ms, conn, channel, hf_sub(hf_buf_bytes(&input), 0, len));
+}
+
+void EXPORT(hf_w_channel_closed)(double now_ms, uint32_t conn, uint32_t channel) { hf_core_channel_closed(core, (uint64_t)now_ms, conn, channel); }
+void EXPORT(hf_w_channel_busy)(double now_ms, uint32_t conn, uint32_t channel, uint32_t busy) {
+    hf_core_channel_busy(core, (uint64_t)now_ms, conn, channel, busy != 0);
+}
+
 void EXPORT(hf_w_stored)(double now_ms, uint32_t seq) { hf_core_stored(core, (uint64_t)now_ms, seq); }
 
 /* 0 when there is nothing; else the kind, with the result: seq, conn, database, last, cid, bytes, peer text, reason, n peers, peer text*,
- * n protocols, protocol*, agent. */
+ * n protocols, protocol*, agent, session, type. A connection through a relay has the top bit set; script's own have not. */
 uint32_t EXPORT(hf_w_next)(double now_ms) {
     hf_out out;
     hf_buf_clear(&result);
     if (!hf_core_next(core, (uint64_t)now_ms, &out)) return 0;
     if (out.kind == HF_OUT_STORE && keep(out.cid, out.bytes)) __builtin_trap();
     put_u32((uint32_t)out.seq);
-    put_u32((uint32_t)out.conn);
+    put_u32(out.conn >> 63 ? (uint32_t)out.conn | 0x80000000u : (uint32_t)out.conn);
     put_u32(out.database);
     put_u32(out.last);
     put_bytes(HF_BYTES(out.cid, sizeof out.cid));
@@ -238,6 +282,8 @@ uint32_t EXPORT(hf_w_next)(double now_ms) {
     put_u32((uint32_t)n);
     for (size_t i = 0; i < n; i++) put_bytes(out.identify->protocols[i]);
     put_bytes(out.identify ? out.identify->agent : HF_BYTES(NULL, 0));
+    put_u32(out.session);
+    put_u32((uint32_t)out.type);
     return result.err ? 0 : out.kind;
 }
 
