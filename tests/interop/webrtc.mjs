@@ -147,6 +147,21 @@ test('what was written in the browser is told as OrbitDB heads', async () => {
   await js.close()
 })
 
+test('OrbitDB in a js page and the Holdfast browser replicate an app\'s database, both ways', async () => {
+  const [ours, js] = [await holdfastPage(), await libp2pPage(false)]
+  await addTodo(ours.page, 'from the browser')
+  await persist(() => js.call('dial', ours.address))
+  const address = await database()
+  equal(await js.call('open', address), address, 'the database')
+  await until('js has what we wrote', async () => (await js.call('payloads')).some((p) => p.value?.text === 'from the browser'), 30_000)
+  await js.call('add', { op: 'NEW', key: 'of-js', value: { text: 'from OrbitDB', done: false }, opid: 'of-js', at: Date.now() })
+  await ours.page.waitForFunction(() => document.querySelector('main')?.innerText.includes('from OrbitDB'), null, { timeout: 20_000 })
+  await addTodo(ours.page, 'after it')
+  await until('js has what we wrote later', async () => (await js.call('payloads')).some((p) => p.value?.text === 'after it'), 30_000)
+  await ours.close()
+  await js.close()
+})
+
 /* Of two nodes that do not know each other: nobody but the relay can bring these two together. */
 test('two Holdfast browsers meet at the relay, and share what they write when their nodes are dead', async () => {
   const nodes = [await newNode(), await newNode()]

@@ -8,6 +8,12 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify, identifyPush } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { Helia } from '@helia/utils'
+import { bitswap } from '@helia/block-brokers'
+import { MemoryBlockstore } from 'blockstore-core'
+import { MemoryDatastore } from 'datastore-core'
+import { createOrbitDB, Database, useDatabaseType } from '@orbitdb/core'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -25,7 +31,11 @@ const all_ = async (source) => {
   return { joined, parts }
 }
 
-let node
+// A collection is an OrbitDB database of a type of its own, to which any operation can be added.
+const Collection = () => (options) => Database(options)
+Collection.type = 'collection'
+
+let node, database
 const peer = {
   // Connects to the relay and, when asked to, waits there to be reached.
   async start (relay, listen) {
@@ -35,7 +45,8 @@ const peer = {
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       connectionGater: { denyDialMultiaddr: () => false },
-      services: { identify: identify(), push: identifyPush(), ping: ping({ maxInboundStreams: 1000, maxOutboundStreams: 1000 }) }
+      services: { identify: identify(), push: identifyPush(), ping: ping({ maxInboundStreams: 1000, maxOutboundStreams: 1000 }),
+        pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) }
     })
     await node.handle(ECHO, ({ stream }) => { stream.sink(stream.source).catch(() => {}) })
     await node.dial(multiaddr(relay))
@@ -67,6 +78,22 @@ const peer = {
     const { parts } = await all_(stream.source)
     return parts.map((part) => btoa(String.fromCharCode(...part)))
   },
+  // Opens an OrbitDB database with OrbitDB's own program, which replicates it from whoever is connected.
+  async open (address) {
+    useDatabaseType(Collection)
+    const ipfs = new Helia({ libp2p: node, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), blockBrokers: [bitswap()], routers: [] })
+    await ipfs.start()
+    const orbitdb = await createOrbitDB({ ipfs, id: 'page', directory: 'page' })
+    database = await orbitdb.open(address)
+    database.events.on('error', (error) => console.error(`orbitdb: ${error}`))
+    return database.address
+  },
+  async payloads () {
+    const list = []
+    for await (const entry of database.log.traverse()) list.push(entry.payload)
+    return list
+  },
+  add: (payload) => database.addOperation(payload),
   // A stream of a protocol that the peer does not speak.
   refused: (id) => webrtcTo(id).newStream('/test/nobody/1').then(() => false, () => true),
   // Opens many streams at once and pings over each by hand.
