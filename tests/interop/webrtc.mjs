@@ -1,7 +1,10 @@
 // WebRTC between browsers by libp2p's rules, in real Chromium, through a circuit relay of js-libp2p: pages with js-libp2p among themselves (the control), then
 // a page with js-libp2p and a Holdfast browser (the core in WebAssembly), each dialling the other. `node webrtc.mjs PAGE_SCRIPT [NAME]`.
 import './node22.mjs'
+import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { WebSocketServer } from 'ws'
 import { readFileSync } from 'node:fs'
 import { createLibp2p } from 'libp2p'
 import { webSockets } from '@libp2p/websockets'
@@ -9,7 +12,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
-import { addTodo, browser, equal, Node, ok, onExit, run, test, until, visit } from '../e2e/kit.mjs'
+import { addTodo, browser, equal, freePort, Node, ok, onExit, run, tempDir, test, until, visit } from '../e2e/kit.mjs'
 
 const script = readFileSync(process.argv[2])
 process.argv.splice(2, 1)
@@ -35,13 +38,13 @@ const pages = createServer((request, response) => {
 await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
 onExit(() => pages.close())
 
-async function libp2pPage (listen) {
+async function libp2pPage (listen, at = relayAddress) {
   const context = await (await browser()).newContext()
   const page = await context.newPage()
   page.on('pageerror', (error) => console.error(`page: ${error}`))
   await page.goto(`http://localhost:${pages.address().port}/`)
   await page.waitForFunction(() => window.peer)
-  const id = await page.evaluate(([at, wait]) => window.peer.start(at, wait), [relayAddress, listen])
+  const id = await page.evaluate(([at, wait]) => window.peer.start(at, wait), [at, listen])
   const call = (name, ...args) => page.evaluate(([n, a]) => window.peer[n](...a), [name, args])
   const address = listen && await until('an address at the relay', async () => (await call('addresses'))[0])
   return { id, call, address, close: () => context.close() }
@@ -62,7 +65,7 @@ async function persist (what, tries = 3) {
 
 // ---- a Holdfast browser ----
 let node
-const newNode = async () => (await Node.make({ flags: ['--relay', relayAddress] })).start()
+const newNode = async (at = relayAddress) => (await Node.make({ flags: ['--relay', at] })).start()
 
 async function holdfastPage (at) {
   node ??= await newNode()
@@ -86,6 +89,32 @@ async function holdfastPage (at) {
     return reply.peer
   }
   return { page, address, id: address.split('/').pop(), dial, close: () => context.close() }
+}
+
+// ---- our own relay: `holdfast p2pd`, which listens on TCP, behind a WebSocket ----
+async function ownRelay () {
+  const [port, bridge] = [await freePort(), new WebSocketServer({ port: 0, host: '127.0.0.1' })]
+  await new Promise((resolve) => bridge.once('listening', resolve))
+  onExit(() => bridge.close())
+  bridge.on('connection', (socket) => {
+    const channel = connect(port, '127.0.0.1')
+    channel.on('data', (bytes) => socket.send(bytes))
+    for (const event of ['close', 'error']) channel.on(event, () => socket.close())
+    socket.on('message', (bytes) => channel.write(bytes))
+    socket.on('close', () => channel.destroy())
+  })
+  const address = `/ip4/127.0.0.1/tcp/${bridge.address().port}/ws`
+  const daemon = spawn(process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname,
+    ['p2pd', `-listen=/unix${tempDir()}/p2pd.sock`, `-hostAddrs=/ip4/127.0.0.1/tcp/${port}`, `-announceAddrs=${address}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onExit(() => daemon.kill('SIGKILL'))
+  const id = await new Promise((resolve) => {
+    let out = ''
+    daemon.stdout.on('data', (chunk) => {
+      const found = /12D3Koo\w+/.exec(out += chunk)
+      if (found) resolve(found[0])
+    })
+  })
+  return `${address}/p2p/${id}`
 }
 
 const database = async () => Object.values((await (await node.get('/.well-known/holdfast.json')).json()).databases)[0]
@@ -175,6 +204,19 @@ test('two Holdfast browsers meet at the relay, and share what they write when th
   equal(await a.page.evaluate(() => window.hfStatus.peers), 1, 'browsers that it is connected to')
   await a.close()
   await b.close()
+})
+
+test('through our own relay', async () => {
+  const at = await ownRelay()
+  const [ours, js] = [await holdfastPage(await newNode(at)), await libp2pPage(true, at)]
+  equal(await persist(() => ours.dial(js.address)), js.id, 'whom it reached')
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await js.call('hangUp', ours.id)
+  await persist(() => js.call('dial', ours.address))
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await converse(js, ours.id)
+  await ours.close()
+  await js.close()
 })
 
 test('a dial that cannot succeed says why', async () => {
