@@ -183,14 +183,17 @@ test('HEAD is GET without a body, and If-None-Match is answered 304', async () =
 test('the browser’s files: compressed, kept for ever under their release, gone under another', async () => {
   const { release } = JSON.parse((await ask(node, '/.well-known/holdfast.json')).text)
   const files = [['page.js', /javascript/], ['core.wasm', /application\/wasm/], ['app.bundle', /octet-stream/], ['sw.js', /javascript/]]
+  let total = 0
   for (const [name, type] of files) {
     const whole = await ask(node, `/_holdfast/${name}`)
     const small = await ask(node, `/_holdfast/${name}?v=${release}`, { headers: { 'accept-encoding': 'br, gzip' } })
     equal([whole.status, small.status, small.headers['content-encoding'], whole.headers['content-encoding']], [200, 200, 'gzip', undefined], name)
+    if (name !== 'app.bundle') total += small.body.length
     ok(type.test(whole.headers['content-type']) && gunzipSync(small.body).equals(whole.body), `${name}: the same bytes`)
     equal([whole.headers['cache-control'], small.headers['cache-control'], small.headers.vary], ['no-cache', 'public, max-age=31536000, immutable', 'accept-encoding'], name)
     equal((await ask(node, `/_holdfast/${name}?v=aaaaaaaaaaaaa`)).status, 404, `${name} of another release`)
   }
+  ok(total < 250_000, `what every browser loads: ${total} bytes`)
   const worker = await ask(node, '/_holdfast/sw.js')
   equal(worker.headers['service-worker-allowed'], '/', 'scope')
   ok(/default-src 'none'/.test(worker.headers['content-security-policy']) && worker.text.includes(release) && !worker.text.includes('__HOLDFAST'), 'the worker knows its release')
