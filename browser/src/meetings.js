@@ -3,7 +3,10 @@
 import { Links } from './links.js'
 
 const DIAL_MS = 30_000
+const LINGER_MS = 10_000 /* a relay that was only there to dial over is kept while the other side ends what was said over it */
 const TRIES = 2 /* a first try of two peers that have just met fails now and then */
+
+const THROUGH_RELAY = 2 ** 31 /* connections from here on are the core's own */
 
 const RELAY = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)\/(ws|wss|tls\/ws|tls\/sni\/[^/]+\/ws)\/p2p\/(\w+)$/
 
@@ -40,7 +43,7 @@ export class Meetings {
   }
 
   /** Is it a connection to a relay, through one, or of channels? */
-  has (conn) { return this.conns.has(conn) || this.links.has(conn) || conn >= 2 ** 31 }
+  has (conn) { return this.conns.has(conn) || this.links.has(conn) || conn >= THROUGH_RELAY }
 
   stop () {
     this.links.stop()
@@ -53,7 +56,7 @@ export class Meetings {
     if (this.links.has(conn)) {
       if (this.relays.some(address => readRelay(address).peer === peer)) this.core.reserve(peer)
       for (const [target, dial] of this.dials) if (dial.relay.peer === peer) this.#meet(target, dial)
-    } else this.dials.get(peer)?.done()
+    } else if (this.conns.has(conn)) this.dials.get(peer)?.done()
   }
 
   down (conn) { this.conns.delete(conn) }
@@ -79,7 +82,7 @@ export class Meetings {
     if (!relay) throw new Error('not the address of a peer at a relay that a browser can reach')
     const under = this.dials.get(peer)?.promise
     if (under) return under
-    if ([...this.replica.conns.values()].some(c => c.peer === peer)) return peer
+    if ([...this.replica.conns].some(([conn, c]) => c.peer === peer && conn < THROUGH_RELAY)) return peer
     this.borrowed.set(at, (this.borrowed.get(at) ?? 0) + 1)
     const dial = { relay, tries: 0 }
     dial.promise = new Promise((resolve, reject) => {
@@ -87,7 +90,7 @@ export class Meetings {
       dial.done = error => {
         clearTimeout(timer)
         this.dials.delete(peer)
-        this.#giveBack(at)
+        setTimeout(() => this.#giveBack(at), LINGER_MS)
         if (error) reject(error)
         else resolve(peer)
       }
@@ -122,8 +125,10 @@ export class Meetings {
 
   /* ---- from the page ---- */
 
+  /* A candidate that cannot be said any more may not be needed. */
   say (session, type, text) {
-    if (type === 'failed' || !this.core.rtcSay(session, type, text)) this.core.rtcFailed(session)
+    const said = type !== 'failed' && this.core.rtcSay(session, type, text)
+    if (!said && type !== 'candidate') this.core.rtcFailed(session)
     this.replica.pump()
   }
 

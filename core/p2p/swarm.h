@@ -1,8 +1,9 @@
 /* swarm: all connections of one peer, and the streams within them. Over any ordered byte channel (TCP, WebSocket, a data channel,
  * a relayed stream) it runs multistream-select -> Noise XX -> yamux, then identify and ping; above it protocols see only
- * streams with a peer ID. Sans-IO: the shell owns the channels and moves the bytes.
+ * streams with a peer ID. Over the data channels of a WebRTC connection every stream is a channel, with no yamux, and Noise only where the
+ * peer is not known before. Sans-IO: the shell owns the channels and moves the bytes.
  *
- * Specs: libp2p/specs connections/README.md, noise/README.md, yamux/README.md, identify/README.md, ping/ping.md.
+ * Specs: libp2p/specs connections/README.md, noise/README.md, yamux/README.md, webrtc/README.md, identify/README.md, ping/ping.md.
  *
  * Life:    new -> protocol* -> (conn_* | stream_* | tick)* -> free; after each call drain hf_swarm_next() until HF_SWARM_NONE.
  * Memory:  from `mem`; per connection at most cfg limits; a peer that overruns one is closed with a reason.

@@ -215,8 +215,11 @@ test('through our own relay', async () => {
   await persist(() => js.call('dial', ours.address))
   await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
   await converse(js, ours.id)
-  await ours.close()
-  await js.close()
+  const elsewhere = await libp2pPage(true) /* at a relay that the browser was not told of */
+  equal(await persist(() => ours.dial(elsewhere.address)), elsewhere.id, 'whom it reached there')
+  await until('a WebRTC connection', async () => (await elsewhere.call('connections', ours.id)).includes('WebRTC'))
+  ok(await elsewhere.call('ping', ours.id) >= 0, 'a ping')
+  for (const page of [ours, js, elsewhere]) await page.close()
 })
 
 test('a dial that cannot succeed says why', async () => {
