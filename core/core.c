@@ -126,6 +126,7 @@ hf_core *hf_core_new(hf_mem *mem, const hf_core_config *config, hf_arena *arena,
     hf_arena_init(&core->request_arena, mem);
     hf_arena_init(&core->scratch, mem);
     hf_arena_init(&core->rows, mem);
+    hf_core_app_id(&(hf_core_config){.agent = config->agent}, core->program_id);
     hf_err err = identity_init(core);
     if (!err) err = app_init(core, arena, ret_problem);
     if (!err) err = peer_init(core);

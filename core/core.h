@@ -52,13 +52,14 @@ HF_MUST_USE hf_err hf_core_load(hf_core *core, uint32_t database, hf_bytes block
 /* The source of blocks has some that nobody gave it through the core, such as files: peers that wait for one get it. */
 void hf_core_blocks_came(hf_core *core, uint64_t now_ms);
 
-/* A database of the app as one piece of bytes: the index of its log and what its collection keeps. The shell keeps it beside the blocks, so that the next
- * start reads only those that came later. It holds all entries there are, so all must be stored: HF_STATE when one is not yet, or could not be taken in
- * for want of memory. HF_NOT_FOUND: not a database of the app. Appended to buf. */
+/* A database as one piece of bytes: the index of its log and what shows of it. The shell keeps it beside the blocks, so that the next start, or the next
+ * hf_core_db_open, reads only those that came later. It holds all entries there are, so all must be stored: HF_STATE when one is not yet, or could not be
+ * taken in for want of memory, or when the database is not open. HF_NOT_FOUND: no such database. Appended to buf. */
 HF_MUST_USE hf_err hf_core_snapshot(const hf_core *core, uint32_t database, hf_buf *buf);
-/* Before any entry of this database is loaded; then hf_core_load only those that it does not hold. Blocks that are no entries (identities) are loaded
- * as always, before or after. The bytes come from our own store: they are held against damage, not against malice. HF_MALFORMED with a reason: damaged,
- * or of another program, app or database; nothing was taken, load everything. HF_STATE: too late. HF_NOMEM: the core is of no use any more. */
+/* Before any entry of this database is loaded (of one added at run time: in phase LOADING); then hf_core_load only those that it does not hold. Blocks
+ * that are no entries (identities) are loaded as always, before or after. The bytes come from our own store: they are held against damage, not against
+ * malice. HF_MALFORMED with a reason: damaged, or of another program, app or database; nothing was taken, load everything. HF_STATE: too late. HF_NOMEM:
+ * the core is of no use any more. */
 HF_MUST_USE hf_err hf_core_restore(hf_core *core, uint32_t database, hf_bytes saved, hf_fault *fault);
 /* Everything is loaded. */
 HF_MUST_USE hf_err hf_core_start(hf_core *core, uint64_t now_ms);

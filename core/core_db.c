@@ -126,11 +126,13 @@ static hf_err replay_rights(hf_core *core, hf_core_db *d, uint32_t index) {
 }
 
 /* This database guards another: its (ipfs) access list says who may grant, its entries who may write. It may have been open before. */
-static hf_err make_rights(hf_core *core, hf_core_db *d) {
+hf_err hf_core_db_make_rights(hf_core *core, hf_core_db *d) {
     hf_bytes *write;
     size_t n;
     uint64_t seed;
     hf_fault fault;
+    hf_orbit_rights_free(d->rights);
+    d->rights = NULL;
     hf_arena_clear(&core->scratch);
     hf_err err = hf_access_read(hf_buf_bytes(&d->access_block), &core->scratch, &write, &n, &fault);
     if (!err) err = hf_core_db_seed(core, &seed);
@@ -158,7 +160,7 @@ static hf_err make_log(hf_core *core, hf_core_db *d, hf_fault *fault) {
     d->log = hf_log_new(core->mem, &config);
     d->state = d->log ? hf_orbit_state_new(core->mem, d->log, d->type, config.seed) : NULL;
     if (!d->state) return HF_NOMEM;
-    if (d->n_guarded && (err = make_rights(core, d))) return err;
+    if (d->n_guarded && (err = hf_core_db_make_rights(core, d))) return err;
     return hf_log_identity(d->log, &core->self);
 }
 
@@ -290,7 +292,7 @@ static void advance(hf_core *core, uint64_t now_ms, hf_core_db *d) {
         if (guard->phase != HF_CORE_OPEN && !(guard->phase == HF_CORE_LOADING && !core->started)) return;
     }
     hf_fault fault = {NULL, 0};
-    hf_err err = guard && !guard->rights ? make_rights(core, guard) : HF_OK;
+    hf_err err = guard && !guard->rights ? hf_core_db_make_rights(core, guard) : HF_OK;
     if (!err) err = load(core, d, &fault);
     if (err) broken(d, err, &fault);
 }

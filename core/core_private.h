@@ -71,6 +71,7 @@ struct hf_core {
     hf_identity self;            /* our own identity, as others read it */
     hf_app *app;
     uint8_t app_id[32];          /* what a snapshot must be of: this program and these schemas */
+    uint8_t program_id[32];      /* of a database added at run time: this program */
     hf_core_db **databases;      /* the app's first; NULL: a place that is free */
     size_t n_databases, databases_cap;
     hf_collection **collections; /* of the app, in the same order, for hf_app_state */
@@ -103,7 +104,7 @@ HF_MUST_USE hf_err hf_core_learn_identity(hf_core *core, hf_bytes block, bool ke
 void hf_core_record_free(hf_core *core, hf_core_record *record);
 
 /* ---- core_snapshot.c ---- */
-/* SHA-256 over what decides how an entry is read: the agent's version and app.json. */
+/* SHA-256 over what decides how an entry is read: the agent's version and app.json (with no files: the version alone). */
 void hf_core_app_id(const hf_core_config *config, uint8_t ret[32]);
 
 /* ---- core_relay.c: nothing of it does anything without config.relayed ---- */
@@ -130,6 +131,7 @@ void hf_core_db_tick(hf_core *core, uint64_t now_ms);
 uint64_t hf_core_db_deadline(const hf_core *core);
 void hf_core_db_stored(hf_core *core, hf_core_db *d);               /* a record of it was stored */
 bool hf_core_db_show(hf_core *core, hf_out *out);                   /* a phase that is to be told */
+HF_MUST_USE hf_err hf_core_db_make_rights(hf_core *core, hf_core_db *d); /* of one that guards others: from the entries of its log */
 /* What a new entry of a guard's changes for those it guards. */
 void hf_core_db_rights_changed(hf_core *core, uint64_t now_ms, const hf_core_db *guard);
 #endif

@@ -1,8 +1,9 @@
-/* core_snapshot: a database of the app as one piece of bytes: the index of its log, and the operations that its collection keeps. See core.h.
+/* core_snapshot: a database as one piece of bytes: the index of its log, and what shows of it. See core.h.
  *
- * Layout: "HFC1"; what it is of, see hf_core_app_id (32 bytes); how many operations were ignored; the length of the operations; for each entry of the
- * log the length of its canonical payload and the payload, or 0 when nothing of it is kept; the log's index as in log/snapshot.h, which has the address;
- * last SHA-256 of everything before. Numbers are varints. */
+ * Layout: "HFC1"; what it is of, see hf_core_app_id (32 bytes); how many operations were ignored; the length of what shows and that; the log's index as
+ * in log/snapshot.h, which has the address; last SHA-256 of everything before. Numbers are varints.
+ * What shows: of a collection of the app for each entry of the log the length of its canonical payload and the payload, or 0 when nothing of it is
+ * kept. Of a database added at run time what decides each key, see hf_orbit_state_save; it ignores nothing, and is of the program alone. */
 #include "codec/dag_cbor.h"
 #include "codec/varint.h"
 #include "core_private.h"
@@ -30,10 +31,7 @@ void hf_core_app_id(const hf_core_config *config, uint8_t ret[32]) {
     hf_sha256_end(&hash, ret);
 }
 
-static hf_core_db *collection_at(const hf_core *core, uint32_t number) {
-    hf_core_db *d = hf_core_db_at(core, number);
-    return d && d->collection ? d : NULL;
-}
+static const uint8_t *id_of(const hf_core *core, const hf_core_db *d) { return d->collection ? core->app_id : core->program_id; }
 
 /* ---- writing ---- */
 
@@ -62,37 +60,56 @@ static hf_err keep_one(void *ctx, const hf_order *order, hf_bytes payload) {
     return s->payloads.err;
 }
 
-static void add_all(const hf_core *core, const hf_core_db *d, const saving *s, hf_buf *buf) {
-    size_t from = buf->len, len = 0;
-    for (size_t i = 0; i < s->n_items; i++) len += varint_len(s->by_item[i].len) + s->by_item[i].len;
+static void add_head(const hf_core *core, const hf_core_db *d, size_t len, hf_buf *buf) {
     hf_buf_add_str(buf, MAGIC);
-    hf_buf_add(buf, HF_BYTES(core->app_id, ID_LEN));
-    hf_varint_add(buf, hf_collection_ignored(d->collection));
+    hf_buf_add(buf, HF_BYTES(id_of(core, d), ID_LEN));
+    hf_varint_add(buf, d->collection ? hf_collection_ignored(d->collection) : 0);
     hf_varint_add(buf, len);
+}
+
+static void add_operations(const hf_core *core, const hf_core_db *d, const saving *s, hf_buf *buf) {
+    size_t len = 0;
+    for (size_t i = 0; i < s->n_items; i++) len += varint_len(s->by_item[i].len) + s->by_item[i].len;
+    add_head(core, d, len, buf);
     for (size_t i = 0; i < s->n_items; i++) {
         hf_varint_add(buf, s->by_item[i].len);
         if (s->by_item[i].len) hf_buf_add(buf, HF_BYTES(s->payloads.ptr + s->by_item[i].from, s->by_item[i].len));
     }
-    hf_log_save(s->log, s->n_items, buf);
-    if (buf->err) return;
-    uint8_t checksum[CHECKSUM_LEN];
-    hf_sha256_of(hf_sub(hf_buf_bytes(buf), from, buf->len), checksum);
-    hf_buf_add(buf, HF_BYTES(checksum, sizeof checksum));
 }
 
-hf_err hf_core_snapshot(const hf_core *core, uint32_t number, hf_buf *buf) {
-    const hf_core_db *d = collection_at(core, number);
-    if (!d) return HF_NOT_FOUND;
+static hf_err add_collection(const hf_core *core, const hf_core_db *d, hf_buf *buf) {
     saving s = {.log = d->log, .n_items = hf_log_n(d->log)};
-    if (d->n_durable != s.n_items || d->n_records || d->incomplete) return HF_STATE;
     hf_buf_init(&s.payloads, core->mem);
     s.by_item = hf_alloc(core->mem, (s.n_items + 1) * sizeof *s.by_item);
     hf_err err = s.by_item ? hf_collection_each(d->collection, keep_one, &s) : HF_NOMEM;
-    if (!err) add_all(core, d, &s, buf);
-    if (!err) err = buf->err;
+    if (!err) add_operations(core, d, &s, buf);
     hf_release(core->mem, s.by_item, s.by_item ? (s.n_items + 1) * sizeof *s.by_item : 0);
     hf_buf_deinit(&s.payloads);
-    return err;
+    return err ? err : buf->err;
+}
+
+static hf_err add_state(const hf_core *core, const hf_core_db *d, hf_buf *buf) {
+    hf_buf state;
+    hf_buf_init(&state, core->mem);
+    hf_err err = hf_orbit_state_save(d->state, &state);
+    if (!err) add_head(core, d, state.len, buf);
+    if (!err) hf_buf_add(buf, hf_buf_bytes(&state));
+    hf_buf_deinit(&state);
+    return err ? err : buf->err;
+}
+
+hf_err hf_core_snapshot(const hf_core *core, uint32_t number, hf_buf *buf) {
+    const hf_core_db *d = hf_core_db_at(core, number);
+    size_t from = buf->len;
+    if (!d) return HF_NOT_FOUND;
+    if (d->phase != HF_CORE_OPEN || d->n_durable != hf_log_n(d->log) || d->n_records || d->incomplete) return HF_STATE;
+    hf_err err = d->collection ? add_collection(core, d, buf) : add_state(core, d, buf);
+    if (!err) hf_log_save(d->log, hf_log_n(d->log), buf);
+    if (err || buf->err) return err ? err : buf->err;
+    uint8_t checksum[CHECKSUM_LEN];
+    hf_sha256_of(hf_sub(hf_buf_bytes(buf), from, buf->len), checksum);
+    hf_buf_add(buf, HF_BYTES(checksum, sizeof checksum));
+    return buf->err;
 }
 
 /* ---- reading ---- */
@@ -109,7 +126,7 @@ static bool take_number(hf_bytes *rest, uint64_t *ret) {
     return true;
 }
 
-static hf_err take_apart(const hf_core *core, hf_bytes saved, parts *ret, hf_fault *fault) {
+static hf_err take_apart(const uint8_t id[ID_LEN], hf_bytes saved, parts *ret, hf_fault *fault) {
     enum { FIXED = MAGIC_LEN + ID_LEN };
     if (saved.len < FIXED + CHECKSUM_LEN || !hf_starts(saved, hf_str(MAGIC))) return hf_fail(fault, HF_MALFORMED, "snapshot: another version", 0);
     uint8_t checksum[CHECKSUM_LEN];
@@ -117,7 +134,7 @@ static hf_err take_apart(const hf_core *core, hf_bytes saved, parts *ret, hf_fau
     hf_sha256_of(rest, checksum);
     if (!hf_eq(hf_sub(saved, rest.len, CHECKSUM_LEN), HF_BYTES(checksum, CHECKSUM_LEN)))
         return hf_fail(fault, HF_MALFORMED, "snapshot: damaged", rest.len);
-    if (!hf_eq(hf_sub(rest, MAGIC_LEN, ID_LEN), HF_BYTES(core->app_id, ID_LEN)))
+    if (!hf_eq(hf_sub(rest, MAGIC_LEN, ID_LEN), HF_BYTES(id, ID_LEN)))
         return hf_fail(fault, HF_MALFORMED, "snapshot: of another app or program", MAGIC_LEN);
     rest = hf_sub(rest, FIXED, rest.len);
     uint64_t len = 0;
@@ -168,20 +185,38 @@ static hf_err restore_collection(hf_core *core, hf_core_db *d, const parts *p) {
     return HF_OK;
 }
 
+/* Its log says how many keys there may be. One that guards others takes its rights from the entries: they are few. */
+static hf_err restore_state(hf_core *core, hf_core_db *d, const parts *p) {
+    uint64_t seed;
+    hf_err err = hf_core_db_seed(core, &seed);
+    if (err) return err;
+    hf_orbit_state *state = hf_orbit_state_new(core->mem, d->log, d->type, seed);
+    if (!state) return HF_NOMEM;
+    err = p->n_ignored ? HF_MALFORMED : hf_orbit_state_restore(state, p->operations);
+    if (err) return hf_orbit_state_free(state), err;
+    hf_orbit_state_free(d->state);
+    d->state = state;
+    return d->rights ? hf_core_db_make_rights(core, d) : HF_OK;
+}
+
+static bool may_restore(const hf_core *core, const hf_core_db *d) {
+    return d->log && !hf_log_n(d->log) && (d->collection ? !core->started : d->phase == HF_CORE_LOADING);
+}
+
 hf_err hf_core_restore(hf_core *core, uint32_t number, hf_bytes saved, hf_fault *fault) {
-    hf_core_db *d = collection_at(core, number);
-    if (!d) return hf_fail(fault, HF_STATE, "not a database of the app", 0);
-    if (core->started || hf_log_n(d->log)) return hf_fail(fault, HF_STATE, "entries of this database are here already", 0);
+    hf_core_db *d = hf_core_db_at(core, number);
+    if (!d) return hf_fail(fault, HF_STATE, "a database that is not here", 0);
+    if (!may_restore(core, d)) return hf_fail(fault, HF_STATE, "entries of this database are here already", 0);
     parts p;
-    hf_err err = take_apart(core, saved, &p, fault);
+    hf_err err = take_apart(id_of(core, d), saved, &p, fault);
     if (!err) err = hf_log_restore(d->log, p.log, fault);
     if (err) return err;
-    err = restore_collection(core, d, &p);
+    err = d->collection ? restore_collection(core, d, &p) : restore_state(core, d, &p);
     if (err) {
         hf_err again = hf_log_unrestore(d->log);
         return again ? again : hf_fail(fault, err, "snapshot: an operation that is none", 0);
     }
     d->n_durable = hf_log_n(d->log);
-    hf_log_version(d->log, core->versions[number - 1]);
+    if (d->collection) hf_log_version(d->log, core->versions[number - 1]);
     return HF_OK;
 }

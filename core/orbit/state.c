@@ -1,6 +1,7 @@
 /* state: see state.h. */
 #include "state.h"
 
+#include "../codec/varint.h"
 #include "key.h"
 
 #include <string.h>
@@ -99,6 +100,74 @@ hf_err hf_orbit_state_apply(hf_orbit_state *s, uint32_t item, const hf_value *pa
     if (name) s->sorted = false;
     *ret_decides = exact || name;
     return err;
+}
+
+/* ---- keeping: for each item what of the keys it decides: 0 nothing, else bits and the keys behind them ---- */
+
+enum { EXACT = 1, NAME = 2, DELETED = 4 };
+
+static void put_in_order(const hf_map *map, const cell **by_item, size_t n, hf_bytes *keys) {
+    size_t cursor = 0;
+    for (hf_map_slot *slot; (slot = hf_map_next(map, &cursor));) {
+        const cell *c = slot->value;
+        if (c->item >= n) continue;
+        by_item[c->item] = c;
+        keys[c->item] = slot->key;
+    }
+}
+
+static void add_key(hf_buf *buf, const cell *c, hf_bytes key) {
+    if (!c) return;
+    hf_varint_add(buf, key.len);
+    hf_buf_add(buf, key);
+}
+
+hf_err hf_orbit_state_save(const hf_orbit_state *s, hf_buf *buf) {
+    size_t n = hf_log_n(s->log), len = 2 * n * (sizeof(cell *) + sizeof(hf_bytes));
+    if (!n) return HF_OK;
+    const cell **cells = hf_alloc(s->mem, len);
+    if (!cells) return HF_NOMEM;
+    hf_bytes *keys = (hf_bytes *)(cells + 2 * n);
+    put_in_order(&s->exact, cells, n, keys);
+    put_in_order(&s->names, cells + n, n, keys + n);
+    for (size_t i = 0; i < n; i++) {
+        const cell *exact = cells[i], *name = cells[n + i];
+        bool deleted = exact ? exact->deleted : name && name->deleted;
+        hf_varint_add(buf, (exact ? EXACT : 0u) | (name ? NAME : 0u) | (deleted ? DELETED : 0u));
+        add_key(buf, exact, keys[i]);
+        add_key(buf, name, keys[n + i]);
+    }
+    hf_release(s->mem, cells, len);
+    return buf->err;
+}
+
+static bool take_number(hf_bytes *rest, uint64_t *ret) {
+    size_t len = 0;
+    if (hf_varint_read(*rest, ret, &len)) return false;
+    *rest = hf_sub(*rest, len, rest->len);
+    return true;
+}
+
+static hf_err take_key(hf_orbit_state *s, hf_map *map, uint32_t item, bool deleted, hf_bytes *rest) {
+    uint64_t len;
+    bool decides;
+    if (!take_number(rest, &len) || len > rest->len) return HF_MALFORMED;
+    hf_bytes key = hf_sub(*rest, 0, (size_t)len);
+    *rest = hf_sub(*rest, (size_t)len, rest->len);
+    if (hf_map_get(map, key)) return HF_MALFORMED;
+    return decide(s, map, key, item, deleted, &decides);
+}
+
+hf_err hf_orbit_state_restore(hf_orbit_state *s, hf_bytes saved) {
+    hf_err err = HF_OK;
+    if (s->exact.n || s->names.n) return HF_STATE;
+    for (uint32_t i = 0; i < hf_log_n(s->log) && !err; i++) {
+        uint64_t bits;
+        if (!take_number(&saved, &bits) || bits > (EXACT | NAME | DELETED)) return HF_MALFORMED;
+        if (bits & EXACT) err = take_key(s, &s->exact, i, bits & DELETED, &saved);
+        if (bits & NAME && !err) err = take_key(s, &s->names, i, bits & DELETED, &saved);
+    }
+    return err ? err : saved.len ? HF_MALFORMED : HF_OK;
 }
 
 /* ---- looking ---- */

@@ -21,6 +21,11 @@ void hf_orbit_state_free(hf_orbit_state *state); /* NULL allowed */
  * again later is allowed. */
 HF_MUST_USE hf_err hf_orbit_state_apply(hf_orbit_state *state, uint32_t index, const hf_value *payload, bool *ret_decides);
 
+/* What decides each key, as bytes that stand beside a snapshot of the log: appended to buf. HF_NOMEM. */
+HF_MUST_USE hf_err hf_orbit_state_save(const hf_orbit_state *state, hf_buf *buf);
+/* Into a state that nothing was applied to (HF_STATE), whose log is restored. HF_MALFORMED, HF_NOMEM: the state is of no use any more. */
+HF_MUST_USE hf_err hf_orbit_state_restore(hf_orbit_state *state, hf_bytes saved);
+
 /* The entry whose payload is what get(key) answers, or UINT32_MAX. keyvalue: by `===` over all entries; documents: by `===` among what
  * iterator() shows. Not for events, whose key is the entry's hash. */
 uint32_t hf_orbit_state_find(const hf_orbit_state *state, const hf_value *key);
