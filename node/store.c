@@ -139,7 +139,6 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *,
 
 hf_err hf_store_each(hf_store *s, hf_store_part part, uint64_t after, hf_store_visit *each, void *ctx, const char **ret_why) {
     static const char *const selects[] = {
-        [HF_STORE_ALL] = "SELECT seq, address, block FROM blocks WHERE seq > ?1 ORDER BY seq",
         [HF_STORE_ENTRIES] = "SELECT seq, address, block FROM blocks WHERE seq > ?1 AND address != '' ORDER BY seq",
         [HF_STORE_OTHERS] = "SELECT seq, address, block FROM blocks INDEXED BY others WHERE seq > ?1 AND address = '' ORDER BY seq",
     };

@@ -17,7 +17,7 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *c
 /* Waits for the commit under way, commits the rest, closes. */
 void hf_store_close(hf_store *store);
 
-typedef enum hf_store_part { HF_STORE_ALL, HF_STORE_ENTRIES, HF_STORE_OTHERS } hf_store_part;
+typedef enum hf_store_part { HF_STORE_ENTRIES, HF_STORE_OTHERS } hf_store_part;
 typedef bool hf_store_visit(void *ctx, uint64_t at, hf_bytes address, hf_bytes block);
 /* Every block of that part behind place `after`, in stored order; `at` is its place, address is empty for a block that is not an entry. each() returns
  * false to stop. Others are found without a look at entries. HF_MALFORMED: the file is damaged (*ret_why). */

@@ -1,8 +1,9 @@
-/* warm: see warm.h. The file: "HFN1"; the store's mark: place and count as varints, CID; for each database its address and its snapshot, each behind its
- * length; last SHA-256 of everything before the first database, since each snapshot has its own. */
+/* warm: see warm.h. A file: "HFN1"; the store's mark: place and count as varints, CID; SHA-256 of everything before; for each database its address and its
+ * snapshot, each behind its length; a snapshot has a checksum of its own. */
 #include "warm.h"
 
 #include "../core/codec/varint.h"
+#include "../core/log/manifest.h"
 #include "say.h"
 
 #include <errno.h>
@@ -16,19 +17,45 @@
 static const char MAGIC[] = "HFN1";
 enum { MAGIC_LEN = 4, CHECKSUM_LEN = 32, NEW_MIN = 1000, NEW_PART = 10, NEW_AT_END = 100, PAUSE_MS = 60000, BYTES_MAX = 1 << 30 };
 
+/* A file, and what the last one that was read or written has. */
+typedef struct kept {
+    char address[HF_ADDRESS_LEN]; /* of the database added at run time; of the app's: empty */
+    uint64_t after;      /* what was restored holds the store up to here; 0: nothing was */
+    size_t n_saved;      /* entries */
+    uint64_t saved_ms;
+} kept;
+
 struct hf_warm {
     hf_node *node;
-    uint64_t after;      /* what was restored holds the store up to here; 0: nothing was */
     bool *has;           /* one a collection */
-    size_t n_collections, n_restored;
-    size_t n_saved;      /* entries in the last snapshot */
-    uint64_t saved_ms;
+    size_t n_collections;
+    kept *files;         /* the app's first */
+    size_t n_files, cap_files;
     bool intact, running;
     uv_work_t work;
     hf_buf bytes;        /* being written */
     int problem;         /* errno */
     char path[4096], path_new[4096];
 };
+
+static bool name_file(hf_warm *w, const kept *file) {
+    const char *cid = file->address + HF_ADDRESS_LEN - HF_CID_TEXT_LEN;
+    int len = !file->address[0] ? snprintf(w->path, sizeof w->path, "%s/snapshot", w->node->options->dir)
+                                : snprintf(w->path, sizeof w->path, "%s/snapshot-%.*s", w->node->options->dir, HF_CID_TEXT_LEN, cid);
+    return len < (int)sizeof w->path && snprintf(w->path_new, sizeof w->path_new, "%s.new", w->path) < (int)sizeof w->path_new;
+}
+
+/* Of this database, made when it is new. NULL: no memory. */
+static kept *file_of(hf_warm *w, uint32_t database) {
+    hf_bytes address = hf_core_address(w->node->core, database);
+    for (size_t i = 1; i < w->n_files; i++)
+        if (hf_eq(HF_BYTES(w->files[i].address, HF_ADDRESS_LEN), address)) return &w->files[i];
+    if (hf_grow(&w->node->mem, (void **)&w->files, &w->cap_files, sizeof *w->files, w->n_files + 1)) return NULL;
+    kept *file = &w->files[w->n_files++];
+    *file = (kept){.after = 0};
+    memcpy(file->address, address.ptr, HF_ADDRESS_LEN);
+    return file;
+}
 
 /* ---- reading ---- */
 
@@ -74,37 +101,51 @@ static bool take_mark(hf_bytes *rest, hf_store_mark *ret) {
     return whole;
 }
 
-static uint32_t number_of(const hf_warm *w, hf_bytes address) {
-    for (uint32_t i = 1; i <= w->n_collections; i++)
+static void not_used(const char *why) { hf_say(HF_LEVEL_INFO, "the snapshot is not used; all entries are read", "why", why, NULL); }
+
+/* Of the app's databases; or this one alone. */
+static uint32_t number_of(const hf_warm *w, hf_bytes address, uint32_t only) {
+    for (uint32_t i = only ? only : 1; i <= (only ? only : w->n_collections); i++)
         if (hf_eq(address, hf_core_address(w->node->core, i))) return i;
     return 0;
 }
 
-static void not_used(const char *why) { hf_say(HF_LEVEL_INFO, "the snapshot is not used; all entries are read", "why", why, NULL); }
-
 /* One database's. False: no memory. */
-static bool restore_one(hf_warm *w, hf_bytes address, hf_bytes saved) {
+static bool restore_one(hf_warm *w, uint32_t number, hf_bytes saved, bool *ret_done) {
     hf_fault fault = {"", 0};
-    uint32_t number = number_of(w, address);
+    *ret_done = false;
     if (!number) return true;
     hf_err err = hf_core_restore(w->node->core, number, saved, &fault);
     if (err == HF_NOMEM) return false;
-    if (err) return not_used(fault.what), true;
-    w->has[number - 1] = true;
-    w->n_restored++;
-    w->n_saved += hf_core_n_entries(w->node->core, number);
+    if (err) not_used(fault.what);
+    *ret_done = !err;
     return true;
 }
 
-static bool restore(hf_warm *w, hf_bytes rest) {
+static bool restore(hf_warm *w, kept *file, uint32_t only, hf_bytes rest) {
     hf_store_mark mark;
     hf_bytes address, saved;
+    bool done;
     if (!take_mark(&rest, &mark)) return not_used("it is damaged"), true;
     if (!hf_store_holds(w->node->store, &mark)) return not_used("it is of another state of the store"), true;
-    while (take_piece(&rest, &address) && take_piece(&rest, &saved))
-        if (!restore_one(w, address, saved)) return false;
-    w->after = mark.at;
+    while (take_piece(&rest, &address) && take_piece(&rest, &saved)) {
+        uint32_t number = number_of(w, address, only);
+        if (!restore_one(w, number, saved, &done)) return false;
+        if (!done) continue;
+        if (!only) w->has[number - 1] = true;
+        file->after = mark.at;
+        file->n_saved += hf_core_n_entries(w->node->core, number);
+    }
     return true;
+}
+
+static bool read_file(hf_warm *w, kept *file, uint32_t only) {
+    bool ok = true;
+    hf_buf bytes;
+    hf_buf_init(&bytes, &w->node->mem);
+    if (name_file(w, file) && read_all(w->path, &bytes)) ok = restore(w, file, only, hf_buf_bytes(&bytes));
+    hf_buf_deinit(&bytes);
+    return ok;
 }
 
 hf_warm *hf_warm_open(hf_node *node) {
@@ -114,32 +155,61 @@ hf_warm *hf_warm_open(hf_node *node) {
     w->n_collections = hf_core_n_collections(node->core);
     w->has = calloc(w->n_collections + 1, sizeof *w->has);
     hf_buf_init(&w->bytes, &node->mem);
-    snprintf(w->path, sizeof w->path, "%s/snapshot", node->options->dir);
-    snprintf(w->path_new, sizeof w->path_new, "%s/snapshot.new", node->options->dir);
-    bool ok = w->has != NULL;
-    if (ok && w->n_collections && read_all(w->path, &w->bytes)) ok = restore(w, hf_buf_bytes(&w->bytes));
-    hf_buf_deinit(&w->bytes);
+    bool ok = w->has && !hf_grow(&node->mem, (void **)&w->files, &w->cap_files, sizeof *w->files, 1);
+    if (ok) w->files[w->n_files++] = (kept){.after = 0};
+    if (ok && w->n_collections) ok = read_file(w, &w->files[0], 0);
     if (ok) return w;
+    hf_release(&node->mem, w->files, w->cap_files * sizeof *w->files);
     free(w->has);
     free(w);
     return NULL;
 }
 
-bool hf_warm_restored(const hf_warm *w) { return w->n_restored > 0; }
+bool hf_warm_take(hf_warm *w, uint32_t database, uint64_t *ret_after) {
+    kept *file = file_of(w, database);
+    if (!file) return false;
+    file->after = file->n_saved = 0;
+    bool ok = read_file(w, file, database);
+    *ret_after = file->after;
+    return ok;
+}
+
+static uint64_t after_of(const hf_warm *w, uint32_t database) {
+    if (database <= w->n_collections) return w->has[database - 1] ? w->files[0].after : 0;
+    hf_bytes address = hf_core_address(w->node->core, database);
+    for (size_t i = 1; i < w->n_files; i++)
+        if (hf_eq(HF_BYTES(w->files[i].address, HF_ADDRESS_LEN), address)) return w->files[i].after;
+    return 0;
+}
+
 uint64_t hf_warm_after(const hf_warm *w) {
-    bool more = w->n_restored < w->n_collections || hf_core_n_databases(w->node->core) > w->n_collections;
-    return more ? 0 : w->after;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 1; i <= hf_core_n_databases(w->node->core); i++) {
+        uint64_t after = hf_core_address(w->node->core, i).len ? after_of(w, i) : UINT64_MAX;
+        if (after < least) least = after;
+    }
+    return least == UINT64_MAX ? 0 : least;
 }
-bool hf_warm_has(const hf_warm *w, uint32_t database, uint64_t at) {
-    return database && database <= w->n_collections && w->has[database - 1] && at <= w->after;
-}
+
+bool hf_warm_has(const hf_warm *w, uint32_t database, uint64_t at) { return database && at <= after_of(w, database); }
 void hf_warm_loaded(hf_warm *w, bool intact) { w->intact = intact; }
 
 /* ---- writing ---- */
 
-static size_t count_entries(const hf_warm *w) {
+/* Its databases: [first, end). False: it is not open. */
+static bool range_of(const hf_warm *w, const kept *file, uint32_t *ret_first, uint32_t *ret_end) {
+    if (!file->address[0]) return *ret_first = 1, *ret_end = (uint32_t)w->n_collections + 1, w->n_collections > 0;
+    for (uint32_t i = (uint32_t)w->n_collections + 1; i <= hf_core_n_databases(w->node->core); i++) {
+        hf_core_db_about about;
+        if (hf_core_db_info(w->node->core, i, &about) || !hf_eq(about.address, HF_BYTES(file->address, HF_ADDRESS_LEN))) continue;
+        return *ret_first = i, *ret_end = i + 1, about.phase == HF_CORE_OPEN;
+    }
+    return false;
+}
+
+static size_t count_entries(const hf_warm *w, uint32_t first, uint32_t end) {
     size_t n = 0;
-    for (uint32_t i = 1; i <= w->n_collections; i++) n += hf_core_n_entries(w->node->core, i);
+    for (uint32_t i = first; i < end; i++) n += hf_core_n_entries(w->node->core, i);
     return n;
 }
 
@@ -155,8 +225,8 @@ static hf_err add_database(const hf_core *core, uint32_t number, hf_buf *snapsho
     return buf->err;
 }
 
-/* Everything that the core has is in the store, and everything of the app's that the store has is in the core. */
-static bool build(hf_warm *w) {
+/* Everything that the core has is in the store, and everything of these databases that the store has is in the core. */
+static bool build(hf_warm *w, uint32_t first, uint32_t end) {
     const hf_core *core = w->node->core;
     hf_store_mark mark;
     hf_buf snapshot;
@@ -172,7 +242,7 @@ static bool build(hf_warm *w) {
     hf_buf_add(&w->bytes, HF_BYTES(checksum, sizeof checksum));
     hf_buf_init(&snapshot, &w->node->mem);
     hf_err err = HF_OK;
-    for (uint32_t i = 1; i <= w->n_collections && !err; i++) err = add_database(core, i, &snapshot, &w->bytes);
+    for (uint32_t i = first; i < end && !err; i++) err = add_database(core, i, &snapshot, &w->bytes);
     hf_buf_deinit(&snapshot);
     if (!err) return true;
     hf_buf_deinit(&w->bytes);
@@ -208,32 +278,43 @@ static void written(uv_work_t *work, int status) {
 }
 
 /* The new entries are counted from what is tried, so that a disk that is full is not tried again and again. */
-static bool prepare(hf_warm *w, size_t n_new_min) {
-    size_t n = count_entries(w);
-    if (!w->intact || w->running || n < w->n_saved + n_new_min || !build(w)) return false;
-    w->n_saved = n;
-    w->saved_ms = hf_node_now(w->node);
+static bool prepare(hf_warm *w, kept *file, size_t n_new_min) {
+    uint32_t first, end;
+    if (!w->intact || w->running || !range_of(w, file, &first, &end)) return false;
+    size_t n = count_entries(w, first, end);
+    if (n < file->n_saved + n_new_min || !name_file(w, file) || !build(w, first, end)) return false;
+    file->n_saved = n;
+    file->saved_ms = hf_node_now(w->node);
     w->work.data = w;
     return true;
 }
 
+static bool is_due(hf_warm *w, kept *file) {
+    if (file->saved_ms && hf_node_now(w->node) - file->saved_ms < PAUSE_MS) return false;
+    size_t part = file->n_saved / NEW_PART;
+    return prepare(w, file, part > NEW_MIN ? part : NEW_MIN);
+}
+
 void hf_warm_turn(hf_warm *w) {
-    if (!w) return;
-    if (w->saved_ms && hf_node_now(w->node) - w->saved_ms < PAUSE_MS) return;
-    size_t part = w->n_saved / NEW_PART;
-    if (!prepare(w, part > NEW_MIN ? part : NEW_MIN)) return;
-    w->running = true;
-    uv_queue_work(w->node->loop, &w->work, write_file, written);
+    if (!w || w->running) return;
+    for (size_t i = 0; i < w->n_files; i++) {
+        if (!is_due(w, &w->files[i])) continue;
+        w->running = true;
+        uv_queue_work(w->node->loop, &w->work, write_file, written);
+        return;
+    }
 }
 
 void hf_warm_close(hf_warm *w) {
     if (!w) return;
     while (w->running) uv_run(w->node->loop, UV_RUN_ONCE);
-    if (prepare(w, NEW_AT_END)) {
+    for (size_t i = 0; i < w->n_files; i++) {
+        if (!prepare(w, &w->files[i], NEW_AT_END)) continue;
         write_file(&w->work);
         written(&w->work, 0);
     }
     hf_buf_deinit(&w->bytes);
+    hf_release(&w->node->mem, w->files, w->cap_files * sizeof *w->files);
     free(w->has);
     free(w);
 }
