@@ -215,8 +215,7 @@ hf_err hf_core_handle(hf_core *core, uint64_t now_ms, const hf_request *given, h
     return HF_OK;
 }
 
-/* Joins what waited for the entry that has just come. */
-static hf_err join_ready(hf_core *core, uint64_t now_ms, hf_core_db *d) {
+hf_err hf_core_join_ready(hf_core *core, uint64_t now_ms, hf_core_db *d) {
     for (;;) {
         hf_entry entry;
         uint32_t index;
@@ -244,7 +243,7 @@ hf_err hf_core_offer(hf_core *core, uint64_t now_ms, hf_bytes block, hf_fault *f
         uint32_t index;
         err = hf_log_join(d->log, block, &core->scratch, &entry, &index, fault);
         if (!err) err = hf_core_take_entry(core, now_ms, d->number, &entry, index);
-        return err ? err : join_ready(core, now_ms, d);
+        return err ? err : hf_core_join_ready(core, now_ms, d);
     }
     return hf_fail(fault, HF_NOT_FOUND, "not a block of this app's databases", 0);
 }

@@ -205,8 +205,20 @@ typedef struct hf_core_query {
 HF_MUST_USE hf_err hf_core_db_each(hf_core *core, uint32_t db, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx);
 /* js's get: by key; in events by hash text. ret is valid until the next call. HF_NOT_FOUND. */
 HF_MUST_USE hf_err hf_core_db_get(hf_core *core, uint32_t db, const hf_value *key, hf_core_row *ret);
-/* Digests of the heads, newest first; returns how many there are. */
+/* Digests of the heads, newest first, at most n_max; returns how many there are (0 also when there is no memory). */
 size_t hf_core_db_heads(const hf_core *core, uint32_t db, uint8_t (*ret)[32], size_t n_max);
+
+/* The CID of an entry is made of its digest: of the i-th in the order indexed, ancestors first; i below hf_core_n_entries. */
+void hf_core_entry_digest(const hf_core *core, uint32_t db, size_t i, uint8_t ret[32]);
+/* A block of ours, such as an entry, an identity or a manifest; valid until the next call. HF_NOT_FOUND. */
+HF_MUST_USE hf_err hf_core_block(const hf_core *core, hf_bytes cid, hf_bytes *ret);
+
+/* Blocks from an archive (see orbit/archive.h, which judges them first): an identity, a manifest or an access list is kept, so that databases which need
+ * it find it. HF_MALFORMED, HF_DENIED with a reason. */
+HF_MUST_USE hf_err hf_core_keep(hf_core *core, hf_bytes block, hf_fault *fault);
+/* An entry of a database that is open, the app's too: joined as one from a peer. HF_EXISTS: it was there. HF_MISSING: it waits for what it stands on, or
+ * for a grant. HF_DENIED, HF_MALFORMED, HF_LIMIT: refused. HF_STATE: not open. */
+HF_MUST_USE hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t db, hf_bytes block, hf_fault *fault);
 
 typedef struct hf_core_db_about {
     hf_bytes address, name, type;/* name and type are empty while SEEKING the manifest */

@@ -124,6 +124,40 @@ static hf_err look_up_identity(hf_core *core, hf_log *log, const uint8_t digest[
     return err ? err : hf_log_identity(log, &identity);
 }
 
+/* ---- from an archive ---- */
+
+hf_err hf_core_block(const hf_core *core, hf_bytes cid, hf_bytes *ret) { return hf_core_block_get((hf_core *)core, cid, ret); }
+
+hf_err hf_core_keep(hf_core *core, hf_bytes block, hf_fault *fault) {
+    uint8_t cid[HF_CID_LEN];
+    hf_bytes there;
+    hf_value value;
+    hf_arena_clear(&core->scratch);
+    if (block.len > HF_ENTRY_BYTES_MAX) return hf_fail(fault, HF_LIMIT, "a block longer than an entry may be", 0);
+    hf_err err = hf_cbor_decode(&core->scratch, block, &value, fault);
+    if (err) return err;
+    hf_cid_of(block, cid);
+    if (hf_value_get(&value, "signatures")) err = hf_core_learn_identity(core, block, false, fault);
+    if (err && err != HF_EXISTS) return err;
+    return hf_core_block_get(core, HF_BYTES(cid, sizeof cid), &there) ? hf_core_store(core, 0, cid, block) : HF_OK;
+}
+
+hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t number, hf_bytes block, hf_fault *fault) {
+    hf_core_db *d = hf_core_db_at(core, number);
+    if (!d || d->phase != HF_CORE_OPEN) return hf_fail(fault, HF_STATE, "a database that is not open", 0);
+    hf_entry entry;
+    uint32_t index;
+    hf_arena_clear(&core->scratch);
+    hf_err err = hf_entry_read(block, &core->scratch, &entry, fault);
+    if (err) return err;
+    if (!hf_log_knows_identity(d->log, entry.identity_digest)) err = look_up_identity(core, d->log, entry.identity_digest, fault);
+    if (err && err != HF_MISSING) return err;
+    hf_arena_clear(&core->scratch);
+    err = hf_log_join(d->log, block, &core->scratch, &entry, &index, fault);
+    if (!err) err = hf_core_take_entry(core, now_ms, number, &entry, index);
+    return err ? err : hf_core_join_ready(core, now_ms, d);
+}
+
 /* ---- loading ---- */
 
 /* A block that is not an entry: an identity, a list of databases, or what these consist of, which is looked up when it is needed. */

@@ -149,11 +149,16 @@ hf_err hf_core_db_get(hf_core *core, uint32_t number, const hf_value *key, hf_co
 size_t hf_core_db_heads(const hf_core *core, uint32_t number, uint8_t (*ret)[32], size_t n_max) {
     const hf_core_db *d = hf_core_db_at(core, number);
     size_t n = d && d->log ? hf_log_heads(d->log, NULL, 0) : 0;
-    uint32_t item[64];
-    if (n_max > HF_COUNT(item)) n_max = HF_COUNT(item);
-    if (n) hf_log_heads(d->log, item, n_max);
-    for (size_t i = 0; i < n && i < n_max; i++) memcpy(ret[i], hf_log_item_at(d->log, item[i])->digest, 32);
-    return n;
+    uint32_t *items = n && n_max ? hf_alloc(core->mem, n * sizeof *items) : NULL;
+    if (items) hf_log_heads(d->log, items, n);
+    for (size_t i = 0; items && i < n && i < n_max; i++) memcpy(ret[i], hf_log_item_at(d->log, items[i])->digest, 32);
+    hf_release(core->mem, items, items ? n * sizeof *items : 0);
+    return items || !n_max ? n : 0;
+}
+
+void hf_core_entry_digest(const hf_core *core, uint32_t number, size_t i, uint8_t ret[32]) {
+    const hf_core_db *d = hf_core_db_at(core, number);
+    memcpy(ret, hf_log_item_at(d->log, (uint32_t)i)->digest, 32);
 }
 
 hf_bytes hf_core_identity(const hf_core *core) { return HF_BYTES(core->self.id, sizeof core->self.id); }

@@ -101,6 +101,8 @@ HF_MUST_USE hf_err hf_core_take_entry(hf_core *core, uint64_t now_ms, uint32_t n
 /* Writes an entry of ours and shows it. HF_DENIED: we may not. */
 HF_MUST_USE hf_err hf_core_append(hf_core *core, uint64_t now_ms, hf_core_db *d, hf_bytes payload_cbor, uint32_t *ret_index);
 HF_MUST_USE hf_err hf_core_learn_identity(hf_core *core, hf_bytes block, bool keep, hf_fault *fault);
+/* Joins what waited for an entry that has just come. */
+HF_MUST_USE hf_err hf_core_join_ready(hf_core *core, uint64_t now_ms, hf_core_db *d);
 void hf_core_record_free(hf_core *core, hf_core_record *record);
 
 /* ---- core_snapshot.c ---- */

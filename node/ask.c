@@ -12,6 +12,8 @@ hf_ask *hf_ask_new(hf_node *node, bool json, size_t n_words, const char *const *
     hf_arena_init(&ask->arena, &node->mem);
     hf_buf_init(&ask->out, &node->mem);
     hf_buf_init(&ask->problem, &node->mem);
+    hf_buf_init(&ask->in, &node->mem);
+    ask->is_said = true;
     return ask;
 }
 
@@ -20,6 +22,7 @@ void hf_ask_free(hf_ask *ask) {
     if (ask->drop) ask->drop(ask);
     hf_buf_deinit(&ask->out);
     hf_buf_deinit(&ask->problem);
+    hf_buf_deinit(&ask->in);
     hf_arena_deinit(&ask->arena);
     hf_release(&ask->node->mem, ask, sizeof *ask);
 }
@@ -52,8 +55,10 @@ void hf_ask_wait(hf_ask *ask, void (*step)(hf_ask *), uint64_t ms) {
 }
 
 bool hf_ask_turn(hf_ask *ask) {
+    ask->hurry = false;
     if (ask->step && hf_node_now(ask->node) >= ask->deadline_ms) hf_ask_fail(ask, 1, "no answer in time");
     if (ask->step) ask->step(ask);
+    if (ask->in.err) hf_ask_fail(ask, 1, "out of memory");
     if (!ask->step && ask->out.err) {
         hf_buf_clear(&ask->out);
         hf_ask_fail(ask, 1, "out of memory");

@@ -4,7 +4,12 @@
 #define HF_NODE_ASK_H
 #include "node.h"
 
-enum { HF_ASK_WORDS_MAX = 256, HF_ASK_BYTES_MAX = 8 << 20 };
+#include <stdio.h>
+
+enum { HF_ASK_WORDS_MAX = 256, HF_ASK_BYTES_MAX = 8 << 20, HF_ASK_IN_MAX = 1 << 20 /* held of a file */ };
+
+/* Where a verb's file goes or comes from, when it is not the standard one. */
+typedef struct hf_ask_files { int in; FILE *out; } hf_ask_files; /* in: -1: none */
 
 typedef struct hf_ask {
     hf_node *node;
@@ -16,9 +21,14 @@ typedef struct hf_ask {
     void (*step)(struct hf_ask *); /* NULL: over, once the verb has returned */
     void (*drop)(struct hf_ask *); /* when it is over or the asker is gone; NULL allowed */
     void *state;                   /* the verb's */
+    void *opening;                 /* the database that it waits for */
     uint64_t deadline_ms;          /* UINT64_MAX: none; then the ask fails */
     int status;                    /* 0 done, 1 failed, 2 wrong usage */
     hf_buf problem;                /* for stderr */
+    hf_buf in;                     /* what came behind the words, of a file; the step takes from the front */
+    bool wants_in, in_over;        /* set by the verb: the rest of the file is wanted; by who asks: all of it is here */
+    bool hurry;                    /* set by the step: it has more to do at once */
+    bool is_said;                  /* all that it said was taken: a step that says much waits for this */
     uint64_t seq;                  /* to be durable before it ends well */
 } hf_ask;
 

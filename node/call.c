@@ -4,6 +4,7 @@
 #include "ask.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,13 +95,27 @@ static bool hear(int fd, char *ret_kind, char **ret_text, size_t *ret_len) {
     return true;
 }
 
-static int speak(int fd, const call *c) {
+/* The file, in frames; what the node says of it is heard afterwards, also when it takes no more. */
+static bool send_file(int fd, int file) {
+    static uint8_t frame[HEAD_LEN + (64 << 10)];
+    for (;;) {
+        ssize_t n = read(file, frame + HEAD_LEN, sizeof frame - HEAD_LEN);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        const uint8_t head[HEAD_LEN] = {'d', 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+        memcpy(frame, head, HEAD_LEN);
+        if (!write_all(fd, frame, HEAD_LEN + (size_t)n) || !n) return true;
+    }
+}
+
+static int speak(int fd, const call *c, const hf_ask_files *files) {
     int status = -1;
     char kind, *text;
     size_t len;
-    if (!ask(fd, c)) return complain(1, "the node", "the question is too long, or the node went away");
+    if (files->in >= 0 && ask(fd, c) && !send_file(fd, files->in)) return complain(1, "the file", strerror(errno));
+    if (files->in < 0 && !ask(fd, c)) return complain(1, "the node", "the question is too long, or the node went away");
     while (status < 0 && hear(fd, &kind, &text, &len)) {
-        if (kind == 'o') fwrite(text, 1, len, stdout), fflush(stdout);
+        if (kind == 'o') fwrite(text, 1, len, files->out), fflush(files->out);
         if (kind == 'e' && len > 1) fprintf(stderr, "holdfast: %.*s\n", (int)len - 1, text + 1);
         if (kind == 'e') status = len ? text[0] : 1;
         free(text);
@@ -108,14 +123,53 @@ static int speak(int fd, const call *c) {
     return status < 0 ? complain(1, "the node", "it went away before it answered") : status;
 }
 
+/* ---- files: only here are they opened, so that paths and rights are those of whoever asks ---- */
+
+static const char *value_of(const call *c, const char *flag) {
+    for (size_t i = 0; i + 1 < c->n_words; i++)
+        if (!strcmp(c->words[i], flag)) return c->words[i + 1];
+    return NULL;
+}
+
+static bool is_db(const call *c, const char *word) { return c->n_words > 2 && !strcmp(c->words[0], "db") && !strcmp(c->words[1], word); }
+
+/* `part`: what is written until it is whole; empty: none. */
+static int open_files(const call *c, char part[4096], hf_ask_files *ret) {
+    const char *to = is_db(c, "export") ? value_of(c, "--car") : NULL, *from = is_db(c, "import") ? c->words[2] : NULL;
+    *ret = (hf_ask_files){-1, stdout};
+    *part = 0;
+    if (from) ret->in = !strcmp(from, "-") ? STDIN_FILENO : open(from, O_RDONLY | O_CLOEXEC);
+    if (from && ret->in < 0) return complain(1, from, strerror(errno));
+    if (!to || !strcmp(to, "-")) return 0;
+    if (snprintf(part, 4096, "%s.part", to) >= 4096) return *part = 0, complain(1, to, strerror(ENAMETOOLONG));
+    ret->out = fopen(part, "wb");
+    if (ret->out) return 0;
+    *part = 0;
+    return complain(1, to, strerror(errno));
+}
+
+static int close_files(const call *c, const char *part, const hf_ask_files *files, int status) {
+    if (files->in > STDIN_FILENO) close(files->in);
+    if (!*part) return status;
+    bool ok = !fflush(files->out) && !ferror(files->out) && !fsync(fileno(files->out));
+    ok = !fclose(files->out) && ok;
+    if (ok && !status && !rename(part, value_of(c, "--car"))) return 0;
+    if (!status) status = complain(1, part, strerror(errno));
+    unlink(part);
+    return status;
+}
+
 int hf_call(int argc, char **argv) {
     static call c;
+    hf_ask_files files;
+    char part[4096];
     int status = read_words(argc, argv, &c);
+    if (!status) status = open_files(&c, part, &files);
     if (status) return status;
     int fd = reach(c.dir);
-    if (fd < 0 && errno != ENOENT && errno != ECONNREFUSED) return complain(1, c.dir, strerror(errno));
-    if (fd < 0) return hf_node_run_once(c.dir, c.json, c.n_words, c.words);
-    status = speak(fd, &c);
-    close(fd);
-    return status;
+    if (fd >= 0) status = speak(fd, &c, &files);
+    else if (errno != ENOENT && errno != ECONNREFUSED) status = complain(1, c.dir, strerror(errno));
+    else status = hf_node_run_once(c.dir, c.json, c.n_words, c.words, &files);
+    if (fd >= 0) close(fd);
+    return close_files(&c, part, &files, status);
 }

@@ -16,6 +16,8 @@ typedef struct asker {
     struct asker *next;
     uv_pipe_t pipe;
     hf_buf in;                          /* the question; its words stay here */
+    hf_buf more;                        /* of a file, behind it: a frame that is not whole yet */
+    bool paused;
     const char *words[HF_ASK_WORDS_MAX];
     hf_ask *ask;                        /* NULL: not asked yet, or over */
     size_t n_writing;
@@ -45,6 +47,7 @@ static void on_asker_closed(uv_handle_t *handle) {
     a->control->n_askers--;
     hf_ask_free(a->ask);
     hf_buf_deinit(&a->in);
+    hf_buf_deinit(&a->more);
     free(a);
 }
 
@@ -63,6 +66,7 @@ static void on_written(uv_write_t *request, int status) {
     a->n_writing--;
     if (a->closing) return;
     if (status < 0 || (a->over && !a->n_writing)) shut(a);
+    else if (!a->n_writing) hf_node_pump(a->control->node); /* it may say more */
 }
 
 static void answer(asker *a, char kind, hf_bytes first, hf_bytes second) {
@@ -82,11 +86,27 @@ static void answer(asker *a, char kind, hf_bytes first, hf_bytes second) {
     a->n_writing++;
 }
 
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret);
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+static void on_tick(uv_timer_t *timer);
+
+/* The rest of a file stays with the asker while enough of it is here. */
+static void read_or_pause(asker *a) {
+    bool pause = a->ask->in.len >= HF_ASK_IN_MAX;
+    if (pause == a->paused) return;
+    a->paused = pause;
+    if (pause) uv_read_stop((uv_stream_t *)&a->pipe);
+    else if (uv_read_start((uv_stream_t *)&a->pipe, on_alloc, on_read)) shut(a);
+}
+
 static void go_on(asker *a) {
     if (!a->ask || a->closing || a->over) return;
+    a->ask->is_said = !a->n_writing;
     bool over = hf_ask_turn(a->ask);
     if (a->ask->out.len) answer(a, 'o', hf_buf_bytes(&a->ask->out), HF_BYTES(NULL, 0));
     hf_buf_clear(&a->ask->out);
+    if (!a->closing) read_or_pause(a);
+    if (a->ask->hurry) uv_timer_start(&a->control->tick, on_tick, 0, TICK_MS);
     if (!over || a->closing) return;
     a->over = true;
     uint8_t status = (uint8_t)a->ask->status;
@@ -106,6 +126,21 @@ static size_t cut_words(asker *a, char *text, size_t len) {
     return n;
 }
 
+/* Frames of a file. False: it says something else. */
+static bool take_file(asker *a) {
+    const hf_buf *more = &a->more;
+    while (more->len >= HEAD_LEN) {
+        const uint8_t *h = more->ptr;
+        size_t len = (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
+        if (h[0] != 'd' || len > HF_ASK_IN_MAX || !a->ask->wants_in || a->ask->in_over) return false;
+        if (more->len < HEAD_LEN + len) return true;
+        hf_buf_add(&a->ask->in, HF_BYTES(more->ptr + HEAD_LEN, len));
+        a->ask->in_over = len == 0;
+        hf_buf_consume(&a->more, HEAD_LEN + len);
+    }
+    return !more->err;
+}
+
 static void begin(asker *a, size_t len) {
     size_t n = cut_words(a, (char *)a->in.ptr + HEAD_LEN, len);
     hf_node *node = a->control->node;
@@ -113,6 +148,7 @@ static void begin(asker *a, size_t len) {
     a->ask = hf_ask_new(node, !strcmp(a->words[0], "json"), n - 1, a->words + 1);
     if (!a->ask) return shut(a);
     if (!hf_verb_run(a->ask)) hf_ask_fail(a->ask, 2, "this node knows no verb '%s'", a->words[1]);
+    if (a->more.len && a->ask->step && !take_file(a)) return shut(a);
     hf_node_pump(node);
     go_on(a);
 }
@@ -126,14 +162,18 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     asker *a = stream->data;
     if (a->closing || n == 0) return;
-    if (n < 0 || a->ask) return shut(a); /* gone; or it says more than one thing */
-    hf_buf_add(&a->in, HF_BYTES(buf->base, (size_t)n));
+    if (n < 0) return shut(a); /* gone */
+    if (a->over) return;       /* of a file, whose rest nobody wants any more */
+    hf_buf_add(a->ask ? &a->more : &a->in, HF_BYTES(buf->base, (size_t)n));
+    if (a->ask) return take_file(a) ? hf_node_pump(a->control->node) : shut(a);
     if (a->in.err || a->in.len > HF_ASK_BYTES_MAX) return shut(a);
     if (a->in.len < HEAD_LEN) return;
     const uint8_t *h = a->in.ptr;
     size_t len = (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
-    if (h[0] != 'q' || len > HF_ASK_BYTES_MAX - HEAD_LEN || a->in.len > HEAD_LEN + len) return shut(a);
-    if (a->in.len == HEAD_LEN + len) begin(a, len);
+    if (h[0] != 'q' || len > HF_ASK_BYTES_MAX - HEAD_LEN) return shut(a);
+    if (a->in.len < HEAD_LEN + len) return;
+    hf_buf_add(&a->more, hf_sub(hf_buf_bytes(&a->in), HEAD_LEN + len, a->in.len));
+    begin(a, len);
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
@@ -145,6 +185,7 @@ static void on_connection(uv_stream_t *listener, int status) {
     c->askers = a;
     c->n_askers++;
     hf_buf_init(&a->in, &c->node->mem);
+    hf_buf_init(&a->more, &c->node->mem);
     uv_pipe_init(c->node->loop, &a->pipe, 0);
     a->pipe.data = a;
     if (uv_accept(listener, (uv_stream_t *)&a->pipe) || uv_read_start((uv_stream_t *)&a->pipe, on_alloc, on_read)) shut(a);

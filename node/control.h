@@ -1,6 +1,7 @@
 /* control: the socket DIR/control, by which the command line speaks to the running node. Only the folder's owner can open it.
  *
- * Asker: one frame with the words, each ended by a NUL, "json" or "text" first. Node: frames 'o' (for stdout), at last 'e' (status byte, text for stderr).
+ * Asker: one frame with the words, each ended by a NUL, "json" or "text" first. Behind it, for a verb that takes a file, frames 'd' with its
+ * bytes, an empty one last. Node: frames 'o' (for stdout), at last 'e' (status byte, text for stderr).
  * A frame: kind, length (4 bytes, big-endian), bytes. */
 #ifndef HF_NODE_CONTROL_H
 #define HF_NODE_CONTROL_H

@@ -58,8 +58,9 @@ enum { HF_NODE_AGAIN = -1 };
 /* Runs until SIGTERM or SIGINT. Exit status: 0 done, 1 failed; HF_NODE_AGAIN: SIGHUP, the caller starts the program anew. */
 int hf_node_run(const hf_options *options);
 
+struct hf_ask_files;
 /* One verb (ask.h) answered from DIR by a node without network, started for it. Exit status. */
-int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *const *words);
+int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *const *words, const struct hf_ask_files *files);
 
 /* ---- for the carriages ---- */
 uint64_t hf_node_now(const hf_node *node);                    /* ms, monotonic */

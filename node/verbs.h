@@ -5,6 +5,12 @@
 
 /* verbs_db.c: OrbitDB databases. */
 void hf_verb_db(hf_ask *ask);
+/* Finds or opens the database of this name or address, waits until it is open, and goes on with `run`. */
+void hf_db_open_then(hf_ask *ask, const char *word, void (*run)(hf_ask *ask, uint32_t db));
+/* db_export.c: all of an open database, as a CAR. */
+void hf_db_export_car(hf_ask *ask, uint32_t db);
+/* db_import.c: what comes behind the words. */
+void hf_db_import(hf_ask *ask);
 /* verbs_why.c: where an entry or a peer stands. */
 void hf_verb_why(hf_ask *ask);
 #endif

@@ -18,7 +18,7 @@ typedef struct db_verb {
     void (*run)(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words);
 } db_verb;
 
-typedef struct waiting { const db_verb *verb; uint32_t db; } waiting;
+typedef struct waiting { void (*run)(hf_ask *ask, uint32_t db); const char *word; uint32_t db; } waiting;
 
 /* ---- writing what is shown ---- */
 
@@ -70,6 +70,7 @@ static bool show_row(void *ctx, const hf_core_row *row) {
 static void show_rows(hf_ask *ask, uint32_t db, const hf_core_query *query, bool lines) {
     rows r = {.ask = ask, .lines = lines};
     hf_err err = hf_core_db_each(ask->node->core, db, query, show_row, &r);
+    if (hf_core_collection(ask->node->core, db)) return hf_ask_fail(ask, 1, "a collection of the app: pages and /api/v1 read it; db export --car takes it whole");
     if (err == HF_MISSING) return hf_ask_fail(ask, 1, "the store lost a block of it; peers will be asked for it");
     if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
     if (ask->json && !lines) hf_buf_add_str(&ask->out, r.n ? "]\n" : "[]\n");
@@ -102,9 +103,10 @@ static bool find_db(hf_ask *ask, const char *word, uint32_t *ret) {
     for (uint32_t i = 1; i <= hf_core_n_databases(core); i++) {
         hf_core_db_about about;
         hf_bytes address = hf_core_address(core, i);
-        if (!address.len || hf_core_db_info(core, i, &about)) continue;
+        hf_collection *collection = hf_core_collection((hf_core *)core, i);
+        if (!address.len || (!collection && hf_core_db_info(core, i, &about))) continue;
         if (hf_eq(address, hf_str(word))) return *ret = i, true;
-        if (!hf_eq(about.name, hf_str(word))) continue;
+        if (!hf_eq(collection ? hf_collection_schema(collection)->name : about.name, hf_str(word))) continue;
         if (*ret) return hf_ask_fail(ask, 2, "more than one database is named '%s'; say its address", word), false;
         *ret = i;
     }
@@ -210,9 +212,10 @@ static void all(hf_ask *ask, uint32_t db, const char *const *words, size_t n_wor
     show_rows(ask, db, &query, false);
 }
 
-/* One JSON object a line, oldest first: for other programs, and for `import`. */
+/* One JSON object a line, oldest first: for other programs, and for `import`. Or the whole of it; FILE is the command line's business. */
 static void export(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
-    (void)words, (void)n_words;
+    if (n_words > 1 && (n_words != 3 || strcmp(words[1], "--car") != 0)) return hf_ask_fail(ask, 2, "usage: holdfast db export DATABASE [--car FILE]");
+    if (n_words == 3) return hf_db_export_car(ask, db);
     hf_core_query query = {.amount = SIZE_MAX, .oldest_first = true};
     show_rows(ask, db, &query, true);
 }
@@ -276,6 +279,11 @@ static void del(hf_ask *ask, uint32_t db, const char *const *words, size_t n_wor
     append(ask, db, HF_ORBIT_DEL, &key, NULL);
 }
 
+static void import(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
+    (void)db, (void)words, (void)n_words;
+    hf_db_import(ask);
+}
+
 static void heads(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
     uint8_t digests[HEADS_SHOWN_MAX][32];
     size_t n = hf_core_db_heads(ask->node->core, db, digests, HEADS_SHOWN_MAX);
@@ -335,34 +343,44 @@ static const db_verb VERBS[] = {
     {"heads", "DATABASE", 1, 1, true, heads},
     {"grant", "DATABASE CAPABILITY ID", 3, 3, true, give},
     {"revoke", "DATABASE CAPABILITY ID", 3, 3, true, take_back},
-    {"export", "DATABASE", 1, 1, true, export},
+    {"export", "DATABASE [--car FILE]", 1, 3, true, export},
+    {"import", "FILE [--into DATABASE]", 1, 3, false, import},
 };
 
 static void when_open(hf_ask *ask) {
-    waiting *w = ask->state;
+    waiting *w = ask->opening;
     hf_core_db_about about;
-    if (hf_core_db_info(ask->node->core, w->db, &about)) return hf_ask_fail(ask, 1, "%s: was closed meanwhile", ask->words[2]);
-    if (about.phase == HF_CORE_BROKEN) return hf_ask_fail(ask, 1, "%s: %s", ask->words[2], about.problem ? about.problem : "no database");
-    bool alone = !ask->node->control && about.phase == HF_CORE_SEEKING;
+    bool collection = hf_core_collection(ask->node->core, w->db) != NULL;
+    if (!collection && hf_core_db_info(ask->node->core, w->db, &about)) return hf_ask_fail(ask, 1, "%s: was closed meanwhile", w->word);
+    if (!collection && about.phase == HF_CORE_BROKEN) return hf_ask_fail(ask, 1, "%s: %s", w->word, about.problem ? about.problem : "no database");
+    bool alone = !collection && !ask->node->control && about.phase == HF_CORE_SEEKING;
     if (alone && hf_core_db_close(ask->node->core, hf_node_now(ask->node), w->db)) return hf_ask_fail(ask, 1, "out of memory");
-    if (alone) return hf_ask_fail(ask, 1, "%s: not here, and no node runs that could ask others", ask->words[2]);
-    if (about.phase != HF_CORE_OPEN) return;
+    if (alone) return hf_ask_fail(ask, 1, "%s: not here, and no node runs that could ask others", w->word);
+    if (!collection && about.phase != HF_CORE_OPEN) return;
     ask->step = NULL;
-    w->verb->run(ask, w->db, ask->words + 2, ask->n_words - 2);
+    w->run(ask, w->db);
 }
 
-static void open_first(hf_ask *ask, const db_verb *verb) {
+void hf_db_open_then(hf_ask *ask, const char *word, void (*run)(hf_ask *ask, uint32_t db)) {
     waiting *w = hf_arena_alloc(&ask->arena, sizeof *w);
     if (!w) return hf_ask_fail(ask, 1, "out of memory");
-    w->verb = verb;
-    if (!find_db(ask, ask->words[2], &w->db)) return;
-    hf_err err = w->db ? HF_OK : hf_core_db_open(ask->node->core, hf_node_now(ask->node), hf_str(ask->words[2]), &w->db);
-    if (err == HF_MALFORMED) return hf_ask_fail(ask, 2, "%s: neither the name of an open database nor an address /orbitdb/zdpu…", ask->words[2]);
-    if (err) return hf_ask_fail(ask, 1, "%s: %s", ask->words[2], hf_err_name(err));
-    ask->state = w;
+    *w = (waiting){.run = run, .word = word};
+    if (!find_db(ask, word, &w->db)) return;
+    hf_err err = w->db ? HF_OK : hf_core_db_open(ask->node->core, hf_node_now(ask->node), hf_str(word), &w->db);
+    if (err == HF_MALFORMED) return hf_ask_fail(ask, 2, "%s: neither the name of an open database nor an address /orbitdb/zdpu…", word);
+    if (err) return hf_ask_fail(ask, 1, "%s: %s", word, hf_err_name(err));
+    ask->opening = w;
     hf_ask_wait(ask, when_open, OPEN_MS);
     when_open(ask);
 }
+
+static const db_verb *find_verb(const char *name) {
+    for (size_t i = 0; i < HF_COUNT(VERBS); i++)
+        if (!strcmp(VERBS[i].name, name)) return &VERBS[i];
+    return NULL;
+}
+
+static void run_verb(hf_ask *ask, uint32_t db) { find_verb(ask->words[1])->run(ask, db, ask->words + 2, ask->n_words - 2); }
 
 static void fail_usage(hf_ask *ask) {
     char text[900] = "usage: holdfast db";
@@ -374,12 +392,10 @@ static void fail_usage(hf_ask *ask) {
 }
 
 void hf_verb_db(hf_ask *ask) {
-    const db_verb *verb = NULL;
-    for (size_t i = 0; i < HF_COUNT(VERBS) && ask->n_words > 1; i++)
-        if (!strcmp(VERBS[i].name, ask->words[1])) verb = &VERBS[i];
+    const db_verb *verb = ask->n_words > 1 ? find_verb(ask->words[1]) : NULL;
     if (!verb) return fail_usage(ask);
     size_t n = ask->n_words - 2;
     if (n < verb->n_min || n > verb->n_max) return hf_ask_fail(ask, 2, "usage: holdfast db %s %s", verb->name, verb->usage);
-    if (verb->opens) open_first(ask, verb);
+    if (verb->opens) hf_db_open_then(ask, ask->words[2], run_verb);
     else verb->run(ask, 0, ask->words + 2, n);
 }
