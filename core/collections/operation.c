@@ -70,8 +70,10 @@ static bool is_text(const hf_value *v, size_t len_min, size_t len_max) {
     return v && v->kind == HF_TEXT_VALUE && v->as.s.len >= len_min && v->as.s.len <= len_max && hf_utf8_valid(v->as.s);
 }
 
+/* However it is spelled: JavaScript cannot tell a whole float from an integer. */
 static bool is_clock(const hf_value *v) {
-    return v && v->kind == HF_INT && !v->negative && v->as.u <= (uint64_t)HF_FIELD_TIME_MAX;
+    int64_t at = v ? hf_value_as_i64(v, -1) : -1;
+    return at >= 0 && at <= HF_FIELD_TIME_MAX;
 }
 
 bool hf_op_read(const hf_shape *shape, const hf_value *payload, hf_op_view *ret) {
@@ -80,7 +82,7 @@ bool hf_op_read(const hf_shape *shape, const hf_value *payload, hf_op_view *ret)
     if (!is_text(key, 1, HF_KEY_MAX) || !is_text(opid, 1, HF_OPID_MAX) || (by && !is_text(by, 1, HF_BY_MAX)) ||
         !is_clock(at))
         return false;
-    *ret = (hf_op_view){.key = key->as.s, .opid = opid->as.s, .by = hf_value_as_text(by), .at_ms = at->as.u};
+    *ret = (hf_op_view){.key = key->as.s, .opid = opid->as.s, .by = hf_value_as_text(by), .at_ms = (uint64_t)hf_value_as_i64(at, 0)};
     if (!find_kind(hf_value_as_text(hf_value_get(payload, "op")), &ret->kind)) return false;
     return choose_all(shape, hf_value_get(payload, "value"), ret);
 }

@@ -1,0 +1,283 @@
+// Collections for OrbitDB's peers (browser/src/collection.js, orbitdb.js) against the core: random histories show the same, byte for byte, and a js peer
+// and a node that edit one collection at the same time, over real sockets, come to the same.
+// `node collection.mjs FOLD HOLDFAST [PART OF A NAME]` closes with `N passed, N failed`.
+import './node22.mjs'
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import * as dagCbor from '@ipld/dag-cbor'
+import { createLibp2p } from 'libp2p'
+import { tcp } from '@libp2p/tcp'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { identify, identifyPush } from '@libp2p/identify'
+import { multiaddr } from '@multiformats/multiaddr'
+import { Helia } from '@helia/utils'
+import { bitswap } from '@helia/block-brokers'
+import { MemoryBlockstore } from 'blockstore-core'
+import { MemoryDatastore } from 'datastore-core'
+import { createOrbitDB, useDatabaseType } from '@orbitdb/core'
+import { CollectionState } from '../../browser/src/collection.js'
+import { collections } from '../../browser/src/orbitdb.js'
+
+const [fold, holdfast, only] = process.argv.slice(2)
+const work = mkdtempSync(join(tmpdir(), 'collection-'))
+const ended = []
+const equal = (got, want, what) => {
+  if (JSON.stringify(got) !== JSON.stringify(want)) throw new Error(`${what}: ${JSON.stringify(got)?.slice(0, 900)} instead of ${JSON.stringify(want)?.slice(0, 900)}`)
+}
+const until = async (what, condition, ms = 30_000) => {
+  for (const end = Date.now() + ms; ;) {
+    let last
+    try { if (await condition()) return } catch (error) { last = error }
+    if (Date.now() > end) throw new Error(`not in time: ${what} ${last?.message ?? ''}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+// ---- the core ----
+class Fold {
+  constructor () {
+    this.child = spawn(fold, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
+  }
+
+  say (line) { this.child.stdin.write(line + '\n') }
+  async dump () {
+    this.say('dump')
+    return (await this.lines.next()).value
+  }
+}
+
+const hex = bytes => Buffer.from(bytes).toString('hex')
+const canonical = docs => hex(dagCbor.encode(docs.map(d => [d.id, d.created, d.updated, d.value])))
+
+// ---- random histories: few documents, names and writers, times that tie, values on both sides of each rule ----
+function random (seed) {
+  let state = seed >>> 0
+  const next = () => { // mulberry32
+    state = state + 0x6d2b79f5 | 0
+    let t = Math.imul(state ^ state >>> 15, 1 | state)
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
+    return (t ^ t >>> 14) >>> 0
+  }
+  const pick = list => list[next() % list.length]
+  return { next, pick, chance: n => next() % n === 0, below: n => next() % n }
+}
+
+const SCHEMAS = [
+  { title: { type: 'text', required: true, max: 5 }, done: { type: 'bool', default: false }, votes: { type: 'counter', default: 3 }, made: { type: 'time', auto: 'created' }, seen: { type: 'time', auto: 'updated' }, who: { type: 'text', auto: 'creator' } },
+  { n: { type: 'int', min: -2, max: 9, default: 1 }, f: { type: 'number', min: -1.5 }, at: { type: 'time' }, c: { type: 'choice', choices: ['a', 'ä', 'ab'], required: true }, hits: { type: 'counter' }, more: { type: 'counter', default: -5 } },
+  { note: { type: 'text', multiline: true, min: 2 }, title: { type: 'text', default: 'ab', required: true, min: 1 }, big: { type: 'int' }, sum: { type: 'counter', default: 9007199254740990 } }
+]
+const VALUES = ['a', 'ab', 'abcdef', '', ' ', '\u2003', 'ä', '😀😀😀😀😀', '😀😀😀😀😀😀', 'x\ny', 'x\ty', 'x\u0085', '\u2028', '\u0007', 'a\u00a0', 0, 1, -1, -2, -3, 4, 9, 10, 1.5, -1.5, -1.6, 0.1, 1e300,
+  9007199254740991, -9007199254740991, 9007199254740992, -9007199254740992, 9007199254740993n, 18446744073709551615n, 8640000000000000, 8640000000000001, true, false, null, [], ['a'], {}, new Uint8Array([1])]
+const WRITERS = ['02aa', '02ab', '03aa0123456789abcdef', '03Ü']
+
+function randomPayload (r, fields) {
+  const names = [...Object.keys(fields), ...Object.keys(fields), 'unknown', '__proto__']
+  const payload = { op: r.pick(['NEW', 'NEW', 'SET', 'SET', 'SET', 'INC', 'INC', 'DEL']), key: r.pick(['d1', 'd2', 'd3']), opid: `o${r.below(14)}`, at: 1 + r.below(50) }
+  payload.value = payload.op === 'DEL' ? null : {}
+  const put = (name, value) => Object.defineProperty(payload.value, name, { value, enumerable: true, configurable: true, writable: true })
+  const likely = field => ({ text: ['a', 'ab', 'ä'], bool: [true, false], int: [0, 1, 5], number: [0.5, 2, -1], time: [5, 1e12], choice: ['a', 'ä'], counter: [1, -1, 2] })[field.type]
+  for (let n = 1 + r.below(4); payload.value && n > 0; n--) {
+    const name = r.pick(names)
+    if (name === '__proto__') continue // how a reader of dag-cbor sees that name differs between versions of it
+    put(name, fields[name] && !r.chance(3) ? r.pick(likely(fields[name])) : r.pick(VALUES))
+  }
+  if (payload.op === 'INC') for (const [name, f] of Object.entries(fields)) if (f.type === 'counter' && !r.chance(2)) put(name, r.pick([1, -1, 2, 3, 9007199254740991, -9007199254740991]))
+  if (payload.op === 'NEW' && !r.chance(4)) for (const [name, f] of Object.entries(fields)) if (f.required) put(name, r.pick(likely(f)))
+  if (r.chance(4)) payload.by = r.pick(['ann', 'Ö', 'x'.repeat(128)])
+  if (r.chance(12)) Object.assign(payload, r.pick([{ op: 'PUT' }, { key: '' }, { key: 'ü'.repeat(65) }, { opid: 'o'.repeat(65) }, { at: -1 }, { at: 1.5 }, { at: 8640000000000001 }, { by: '' }, { by: null }, { by: 'ü'.repeat(65) }, { value: null }, { value: [] }, { value: 1 }, { key: 5 }, { opid: 'ü'.repeat(32) }]))
+  if (r.chance(40)) delete payload[r.pick(Object.keys(payload))]
+  return r.chance(60) ? r.pick([1, null, [], 'NEW', {}]) : payload
+}
+
+const shuffled = (r, list) => {
+  const all = [...list]
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = r.below(i + 1)
+    ;[all[i], all[j]] = [all[j], all[i]]
+  }
+  return all
+}
+
+async function compareHistories (n, from) {
+  const core = new Fold()
+  let shown = 0
+  for (let seed = from; seed < from + n; seed++) {
+    const r = random(seed)
+    const fields = SCHEMAS[seed % SCHEMAS.length]
+    const ops = Array.from({ length: 5 + r.below(60) }, (_, i) => {
+      const digest = new Uint8Array(32)
+      digest[0] = r.below(256)
+      digest[31] = i
+      return { order: { time: 1 + r.below(25), writer: r.pick(WRITERS), digest }, bytes: dagCbor.encode(randomPayload(r, fields)) }
+    })
+    const state = new CollectionState(fields)
+    core.say(`schema ${JSON.stringify({ write: ['*'], fields })}`)
+    for (const { order, bytes } of shuffled(r, ops)) core.say(`op ${order.time} ${order.writer} ${hex(order.digest)} ${hex(bytes)}`)
+    for (const { order, bytes } of shuffled(r, [...ops, ...ops.slice(0, 5)])) {
+      state.apply(order, dagCbor.decode(bytes))
+      if (r.chance(5)) state.all() // readers in between
+    }
+    const want = await core.dump()
+    const got = canonical(state.all())
+    shown += state.all().length
+    if (got !== want) throw new Error(`seed ${seed}: the core shows ${inspect(dagCbor.decode(Buffer.from(want, 'hex')), { depth: 5 })}, js ${inspect(state.all(), { depth: 5 })}`)
+    for (const doc of state.all()) equal(state.get(doc.id), doc, `seed ${seed}: get`)
+  }
+  if (shown < n) throw new Error(`only ${shown} documents showed: the histories are too dull`)
+  core.child.stdin.end()
+}
+
+// ---- a js peer and a node ----
+async function newJs (name) {
+  const libp2p = await createLibp2p({
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
+    connectionManager: { inboundConnectionThreshold: 1000 },
+    connectionGater: { denyDialMultiaddr: () => false }
+  })
+  const ipfs = new Helia({ libp2p, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), blockBrokers: [bitswap()], routers: [] })
+  await ipfs.start()
+  const orbitdb = await createOrbitDB({ ipfs, id: name, directory: join(work, name) })
+  ended.push(async () => { await orbitdb.stop(); await ipfs.stop() })
+  return { libp2p, ipfs, orbitdb }
+}
+
+// The todo app, with votes.
+function makeApp () {
+  const dir = join(work, 'app')
+  cpSync(new URL('../../apps/todo', import.meta.url).pathname, dir, { recursive: true })
+  const app = JSON.parse(readFileSync(join(dir, 'app.json'), 'utf8'))
+  app.collections.todos.fields.votes = { type: 'counter' }
+  app.actions.push({ path: '/todos/:id/vote', do: 'increment', in: 'todos', field: 'votes', by: 1, then: '/' })
+  writeFileSync(join(dir, 'app.json'), JSON.stringify(app))
+  return { dir, app }
+}
+
+async function startNode (app, name) {
+  const child = spawn(holdfast, ['serve', app, '--http', '127.0.0.1:0', '--p2p', '127.0.0.1:0', '--dir', join(work, name), '--no-mdns', '--log-level', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  ended.push(async () => { child.kill('SIGTERM'); await gone })
+  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
+  const [, peer, url, address] = value.split(' ')
+  const post = async (path, fields = {}) => {
+    const answer = await fetch(url + path, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual', headers: { origin: url } })
+    equal(answer.status, 303, path)
+  }
+  const items = async () => (await (await fetch(`${url}/api/v1/todos?limit=1000`)).json()).items
+  return { peer, url, address, post, items, about: async () => (await fetch(`${url}/.well-known/holdfast.json`)).json() }
+}
+
+const tests = {
+  async 'random histories show the same in script and in the core, byte for byte' () {
+    await compareHistories(3000, 1)
+  },
+  async 'what the rules forbid is not written' () {
+    const state = new CollectionState(SCHEMAS[0])
+    const fails = (operation, pattern) => {
+      try { state.write({ opid: 'o', at: 1, key: 'k', ...operation }) } catch (error) {
+        if (!pattern.test(error.message)) throw new Error(`${error.message} is not ${pattern}`)
+        return
+      }
+      throw new Error(`${JSON.stringify(operation)} was written`)
+    }
+    fails({ op: 'NEW', value: {} }, /required/)
+    fails({ op: 'NEW', value: { title: 'toolong' } }, /longer/)
+    fails({ op: 'SET', value: { votes: 1 } }, /increment alone/)
+    fails({ op: 'INC', value: { title: 'a' } }, /no counter/)
+    fails({ op: 'SET', value: { made: 1 } }, /fills itself/)
+    fails({ op: 'SET', value: { nobody: 1 } }, /no field/)
+    fails({ op: 'SET', value: {} }, /nothing to write/)
+    fails({ op: 'DEL', key: '' }, /1 to 128/)
+    equal(Object.keys(state.write({ op: 'NEW', key: 'k', opid: 'o', at: 1, value: { title: 'ä' } })), ['op', 'key', 'value', 'opid', 'at'], 'a payload')
+  },
+  async 'a js peer and a node edit one collection at the same time, and a late js peer sees the same' () {
+    const { dir, app } = makeApp()
+    const node = await startNode(dir, 'node')
+    const address = (await node.about()).databases.todos
+    useDatabaseType(collections(app))
+    const js = await newJs('one')
+    await js.libp2p.dial(multiaddr(`${node.address}`))
+    const todos = await js.orbitdb.open(address)
+    equal([todos.type, todos.name], ['collection', 'todo/todos'], 'what was opened')
+    await node.post('/todos', { text: 'from the node' })
+    await until('js sees it', async () => (await todos.all()).length === 1)
+    const own = await todos.create({ text: 'from js', done: true })
+    await until('the node shows it', async () => (await node.items()).length === 2)
+    const [theirs] = (await todos.all()).filter(d => d.id !== own)
+    const both = [own, theirs.id]
+    await Promise.all([
+      (async () => {
+        for (let i = 0; i < 25; i++) {
+          await node.post(`/todos/${both[i % 2]}`, { assignee: `node ${i}` })
+          await node.post(`/todos/${own}/vote`)
+          if (i % 8 === 3) await node.post('/todos', { text: `node made ${i}` })
+        }
+      })(),
+      (async () => {
+        for (let i = 0; i < 25; i++) {
+          await todos.set(both[i % 2], { text: `js ${i}` })
+          await todos.increment(own, { votes: 2 })
+          if (i % 8 === 5) await todos.del(await todos.create({ text: 'short of life' }))
+        }
+      })()
+    ])
+    const same = async db => {
+      const shown = (await db.all()).map(d => ({ id: d.id, ...d.value })).sort((a, b) => a.id < b.id ? -1 : 1)
+      const items = (await node.items()).sort((a, b) => a.id < b.id ? -1 : 1)
+      const asIs = items.map(item => Object.fromEntries(Object.keys(shown[0]).map(k => [k, typeof shown[0][k] === 'number' && typeof item[k] === 'string' ? Date.parse(item[k]) : item[k]])))
+      equal(shown, asIs, 'js and the node')
+      return true
+    }
+    const votes = async () => (await todos.get(own))?.value.votes
+    await until('all votes count', async () => await votes() === 75)
+    await until('both show the same', () => same(todos))
+    equal([(await todos.get(own)).value.text, (await todos.get(theirs.id)).value.text], ['js 24', 'js 23'], 'fields that js changed')
+    equal([(await todos.get(own)).value.assignee, (await todos.get(theirs.id)).value.assignee], ['node 24', 'node 23'], 'fields that the node changed')
+
+    equal(await todos.increment(own, { votes: 5 }, { opid: 'once' }) !== null, true, 'once')
+    equal(await todos.increment(own, { votes: 5 }, { opid: 'once' }), null, 'twice')
+    await todos.del(theirs.id)
+    await until('it is gone on the node', async () => (await node.items()).every(i => i.id !== theirs.id))
+    await node.post(`/todos/${own}`, { assignee: 'last' })
+    await until('the last word', async () => (await todos.get(own)).value.assignee === 'last')
+    equal((await todos.history(own)).filter(c => c.opid === 'once').length, 1, 'in its history')
+
+    const late = await newJs('late')
+    await late.libp2p.dial(multiaddr(`${node.address}`))
+    const again = await late.orbitdb.open(address)
+    await until('the late one sees the same', () => same(again))
+    equal(canonical(await again.all()), canonical(await todos.all()), 'state')
+    await todos.close()
+    const reopened = await js.orbitdb.open(address)
+    equal(canonical(await reopened.all()), canonical(await again.all()), 'read from its own store')
+  }
+}
+
+let passed = 0
+let failed = 0
+for (const [name, test] of Object.entries(tests)) {
+  if (only && !name.includes(only)) continue
+  try {
+    await test()
+    passed++
+    console.log(`ok    ${name}`)
+  } catch (error) {
+    failed++
+    console.log(`FAIL  ${name}\n      ${error.stack}`)
+  }
+}
+for (const end of ended.reverse()) await end().catch(() => {})
+rmSync(work, { recursive: true, force: true })
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed ? 1 : 0)
