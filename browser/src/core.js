@@ -66,6 +66,27 @@ export class Core {
     return this.wasm.hf_w_load(database) === 0
   }
 
+  /** A stored block that need not be read now, because a snapshot holds what it means. */
+  keep (cid, block) {
+    this.#input(cid, block)
+    Core.check(this.wasm.hf_w_keep(), 'keep')
+  }
+
+  /** All that a database is, but its blocks; null while something of it is not stored. */
+  snapshot (database) { return this.wasm.hf_w_snapshot(database) ? null : this.#result() }
+
+  /** Before any entry of it is loaded. false: it is damaged, or of another release or app; then all entries are to be loaded. */
+  restore (database, saved) {
+    const ptr = this.wasm.hf_w_input(saved.length)
+    new Uint8Array(this.wasm.memory.buffer).set(saved, ptr)
+    return this.wasm.hf_w_restore(database, saved.length) === 0
+  }
+
+  /** The highest number in use; and the address of a number, empty when there is none. */
+  get databases () { return this.wasm.hf_w_databases() }
+  address (database) { return this.wasm.hf_w_address(database) ? '' : text.decode(this.#result()) }
+  entries (database) { return this.wasm.hf_w_entries(database) }
+
   ready () { Core.check(this.wasm.hf_w_start(performance.now()), 'start') }
 
   /** @returns {{status: number, seq: number, headers: [string, string][], body: Uint8Array}} */
@@ -137,6 +158,48 @@ export class Core {
 
   channelClosed (conn, channel) { this.wasm.hf_w_channel_closed(performance.now(), conn, channel) }
   channelBusy (conn, channel, busy) { this.wasm.hf_w_channel_busy(performance.now(), conn, channel, busy ? 1 : 0) }
+
+  /* ---- OrbitDB databases added at run time; see core.h ---- */
+
+  /** The number of what stands under an address, which may be on its way from peers. 0: no address, or too many are open. */
+  dbOpen (address) {
+    this.#input(address)
+    return this.wasm.hf_w_db_open(performance.now())
+  }
+
+  dbCreate ({ name, type = 'events', guarded = false, write = [] }) {
+    this.#input(name, type, guarded ? 'guarded' : '', ...write)
+    return this.wasm.hf_w_db_create(performance.now())
+  }
+
+  /** In state `loading`: its blocks were loaded. */
+  dbLoaded (db) { Core.check(this.wasm.hf_w_db_loaded(performance.now(), db), 'loaded') }
+  dbClose (db) { return this.wasm.hf_w_db_close(performance.now(), db) === 0 }
+  dbInfo (db) { return this.wasm.hf_w_db_info(db) ? null : JSON.parse(text.decode(this.#result())) }
+
+  /** @returns {{seq: number, hash: string}} seq must be durable before it is acknowledged. Throws why it was not written. */
+  dbAppend (db, op, key, value) {
+    this.#input(key === undefined ? null : JSON.stringify(key), value === undefined ? null : JSON.stringify(value))
+    const err = this.wasm.hf_w_db_append(performance.now(), db, ['add', 'put', 'del'].indexOf(op))
+    const result = this.#result()
+    if (err) throw new Error(text.decode(result) || ERRORS[err])
+    return { seq: new DataView(result.buffer).getUint32(0, true), hash: JSON.parse(text.decode(result.subarray(4))) }
+  }
+
+  dbRows (db, { amount = 0xffffffff, oldestFirst = false, lt, lte, gt, gte } = {}) {
+    this.#input(lt, lte, gt, gte)
+    Core.check(this.wasm.hf_w_db_rows(db, amount, oldestFirst ? 1 : 0), 'rows')
+    return JSON.parse(text.decode(this.#result()))
+  }
+
+  /** One row, or null. */
+  dbGet (db, key) {
+    this.#input(JSON.stringify(key))
+    const err = this.wasm.hf_w_db_get(db)
+    if (ERRORS[err] === 'not found') return null
+    Core.check(err, 'get')
+    return JSON.parse(text.decode(this.#result()))
+  }
 
   stored (seq) { this.wasm.hf_w_stored(performance.now(), seq) }
   tick () { this.wasm.hf_w_tick(performance.now()) }

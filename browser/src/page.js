@@ -1,4 +1,5 @@
 /* page: registers the worker, shows where pages come from, keeps the page live, and lends the worker its connections when it is this tab's turn. */
+import { Databases } from './databases.js'
 import { Navigator } from './navigate.js'
 import { Peers } from './rtc.js'
 import { Badge } from './status.js'
@@ -16,6 +17,7 @@ const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two no
 
 const navigator_ = new Navigator({ release: RELEASE, handover })
 const badge = new Badge({ override: value => post({ hf: 'override', value }) })
+const databases = new Databases()
 let peers = null
 let webrtc = null /* RTCPeerConnections by libp2p's own rules, lent as well */
 let lending = null /* {stop, held}: this tab networks, or waits for its turn */
@@ -96,7 +98,11 @@ const MESSAGES = {
     return ready
   },
   /* The worker was restarted and knows nothing of our connections: begin again. */
-  'net?': ({ run }) => { if (lending?.held) net(run) },
+  'net?': ({ run }) => {
+    databases.changed(null)
+    if (lending?.held) net(run)
+  },
+  database: ({ address }) => databases.changed(address),
   data: ({ conn, bytes }) => (webrtc?.has(conn) ? webrtc : peers)?.send(conn, bytes),
   close: ({ conn }) => (webrtc?.has(conn) ? webrtc : peers)?.close(conn),
   rtc: ({ session, type, text }) => webrtc?.heard(session, type, text),
@@ -222,4 +228,5 @@ async function start () {
   document.addEventListener('submit', () => { navigator.storage?.persist?.() }, { once: true })
 }
 
+globalThis.holdfast = Object.freeze({ databases })
 start()

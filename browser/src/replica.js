@@ -8,6 +8,12 @@ import { Store } from './store.js'
 const WRITER_LOCK = 'holdfast-writer'
 const UNSAID_MAX = 8
 const RETRY_MS = 5000 /* a store that refused is asked again */
+/* A snapshot spares the next start the reading of entries: when so many are new, and a tenth of all, and the last was so long ago. */
+const SNAPSHOT_MIN = 500
+const SNAPSHOT_PART = 10
+const SNAPSHOT_APART_MS = 60_000
+const SNAPSHOT_IDLE_MS = 1000
+const OPEN_MS = 60_000 /* a database whose manifest nobody has */
 
 /** The WebSocket of the node at an http(s) address. */
 export const linkOf = address => address.replace(/^http/, 'ws').replace(/\/$/, '') + '/p2p'
@@ -16,7 +22,8 @@ export class Replica {
   /** @param {{module: () => Promise<WebAssembly.Module>, bundle: () => Promise<Uint8Array>, release: string, script: string,
    *           origin: string, mode: import('./mode.js').Mode, on: object}} options
    *  on: send(conn, bytes) and close(conn, reason) for connections that a page holds, changed(), peer(conn, peer), introduced(via, peers),
-   *  signal(from, text), rtc(session, type, text) for RTCPeerConnections that a page holds, status(), linked() when the link to the origin's node is up, alone() when the last link to a node is gone, lost() when its store was taken away */
+   *  signal(from, text), database(address) of one added at run time, whose state or content changed, rtc(session, type, text) for RTCPeerConnections that a page holds,
+   *  status(), linked() when the link to the origin's node is up, alone() when the last link to a node is gone, lost() when its store was taken away */
   static async open (options) {
     const replica = new Replica()
     Object.assign(replica, options)
@@ -33,15 +40,16 @@ export class Replica {
 
   async #open (options) {
     this.store = await Store.open()
-    const [module, bundle, secrets, blocks, nodes, unsent, relays] = await Promise.all([
-      options.module(), options.bundle(), this.store.get('secrets'), this.store.blocks(), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays')
+    const [module, bundle, secrets, nodes, unsent, relays, snapshot] = await Promise.all([
+      options.module(), options.bundle(), this.store.get('secrets'), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays'),
+      this.store.get('snapshot')
     ])
     this.core = await Core.load(module)
     /* Durable before it is used: a browser that forgot who it was would write under two names. */
     this.secrets = secrets ?? await this.store.setOnce('secrets', this.core.secrets())
     this.core.start({ secrets: this.secrets, release: options.release, script: options.script, bundle, agent: 'holdfast/0.1.0 browser' })
     this.#describe()
-    this.#load(blocks)
+    const kept = await this.#load(snapshot)
     this.core.ready()
     this.siblings = nodes ?? []
     this.carried = unsent ?? {}
@@ -58,6 +66,8 @@ export class Replica {
     })
     this.meetings = new Meetings(this, relays ?? [])
     this.pump()
+    /** Resolves when all blocks are at hand. Pages are made before that; peers, who may ask for any block, are met after it. */
+    this.whole = this.#fill(kept)
   }
 
   constructor () {
@@ -65,6 +75,7 @@ export class Replica {
     this.batch = [] /* records that no transaction has taken yet */
     this.committing = false
     this.stored = 0
+    this.lastSeq = 0
     this.closed = false
     this.idle = () => {} /* called when nothing waits for the store any more */
     this.conns = new Map() /* conn -> {peer, node: boolean, level: boolean, merged: databases that were level once} */
@@ -76,6 +87,10 @@ export class Replica {
     this.failed = null /* the store refuses to write: until it does, nothing of ours is written or acknowledged */
     this.carried = {} /* database address -> own entries of an earlier life that nobody may have yet */
     this.written = {} /* the same, of this life: what is kept for the next */
+    this.others = [] /* blocks that are no entries: identities, manifests, lists of databases */
+    this.stocked = new Set() /* addresses of which the store has entries */
+    this.opening = new Map() /* address -> callers that wait for it to be open */
+    this.snapshot = { n: 0, at: -Infinity, timer: 0 } /* entries in the last one, when it was tried */
   }
 
   #lock () {
@@ -90,12 +105,103 @@ export class Replica {
     this.addresses = Object.values(described.databases) /* database number n is addresses[n - 1] */
   }
 
-  #load (blocks) {
-    for (const { address, cid, block } of blocks) {
-      const database = address ? this.addresses.indexOf(address) + 1 : 0
-      if (address && !database) continue /* of a collection that this release does not have: kept, not shown */
-      this.core.load(database, cid, block)
+  /* The number of a database; 0: of a collection that this release does not have, or closed: its blocks are kept, not shown. */
+  #numberOf (address) {
+    const app = this.addresses.indexOf(address) + 1
+    for (let n = app || this.addresses.length + 1; n <= this.core.databases; n++) if (this.core.address(n) === address) return n
+    return 0
+  }
+
+  #addressOf (number) { return this.addresses[number - 1] ?? this.core.address(number) }
+
+  get #total () {
+    let n = 0
+    for (let number = 1; number <= this.core.databases; number++) n += this.core.entries(number)
+    return n
+  }
+
+  /* From the snapshot, if there is one that fits, and what came later; else all blocks. Answers up to where blocks are not at hand yet. */
+  async #load (saved) {
+    const mark = saved && await this.store.holds(saved.mark) ? saved.mark : { key: 0 }
+    const restored = mark.key ? this.#restore(saved) : new Set()
+    const all = Array.from({ length: this.core.databases }, (_, i) => this.core.address(i + 1)).filter(Boolean)
+    const kept = all.every(address => restored.has(address)) ? mark.key : 0
+    const others = []
+    const entries = []
+    for await (const slice of this.store.slices(kept)) {
+      for (const record of slice) {
+        const { key, address, cid, block } = record
+        if (address) this.stocked.add(address)
+        this.core.keep(cid, block)
+        if (key > mark.key || (address && !restored.has(address))) (address ? entries : others).push(record)
+      }
     }
+    this.#loadOthers(others)
+    const numbers = new Map([...this.stocked].map(address => [address, this.#numberOf(address)]))
+    for (const { address, cid, block } of entries) if (numbers.get(address)) this.core.load(numbers.get(address), cid, block)
+    this.snapshot.n = restored.size ? saved.n : 0
+    return kept
+  }
+
+  /* What is no entry says which databases there are beside the app's. */
+  #restore ({ parts, others }) {
+    const restored = new Set()
+    const take = number => {
+      const address = this.core.address(number)
+      const part = parts.find(p => p.address === address)
+      if (part && this.core.restore(number, part.bytes)) restored.add(address)
+    }
+    for (let number = 1; number <= this.addresses.length; number++) take(number)
+    this.#loadOthers(others)
+    for (let number = this.addresses.length + 1; number <= this.core.databases; number++) take(number)
+    return restored
+  }
+
+  /* Lists of databases among them are read when all is at hand that these name. */
+  #loadOthers (others) {
+    for (const { cid, block } of others) this.core.keep(cid, block)
+    for (const { cid, block } of others) this.core.load(0, cid, block)
+    this.others.push(...others.map(({ cid, block }) => ({ cid, block })))
+  }
+
+  async #fill (upTo) {
+    try {
+      for await (const slice of this.store.slices(0, upTo)) {
+        if (this.closed) return
+        for (const { address, cid, block } of slice) {
+          if (address) this.stocked.add(address)
+          this.core.keep(cid, block)
+        }
+      }
+    } catch (error) {
+      if (!this.closed) throw error
+    }
+    this.#snapshotSoon()
+  }
+
+  /* ---- snapshots ---- */
+
+  #snapshotSoon () {
+    const isNew = this.#total - this.snapshot.n
+    if (this.closed || this.snapshot.timer || isNew < Math.max(SNAPSHOT_MIN, this.snapshot.n / SNAPSHOT_PART)) return
+    const wait = Math.max(SNAPSHOT_IDLE_MS, this.snapshot.at + SNAPSHOT_APART_MS - performance.now())
+    this.snapshot.timer = setTimeout(() => this.#snapshotNow().catch(() => {}).then(() => { this.snapshot.timer = 0 }), wait)
+  }
+
+  /* Everything that the core has is in the store up to the mark, and everything that the store has is in the core. */
+  async #snapshotNow () {
+    const quiet = () => !this.closed && !this.committing && !this.failed && this.batch.length === 0
+    const { stored } = this
+    const mark = quiet() && await this.store.mark()
+    if (!mark || !quiet() || stored !== this.stored) return
+    const parts = []
+    for (let number = 1; number <= this.core.databases; number++) {
+      const bytes = this.core.address(number) && this.core.snapshot(number)
+      if (bytes) parts.push({ address: this.core.address(number), bytes })
+    }
+    const n = this.#total
+    this.snapshot = { ...this.snapshot, n, at: performance.now() }
+    await this.store.set('snapshot', { mark, parts, others: this.others, n })
   }
 
   /** Remembers the other nodes of the app, and the relays where others may find us, and holds links to all of them. */
@@ -110,8 +216,11 @@ export class Replica {
   connect () {
     const own = { url: linkOf(this.origin), peer: '' }
     const others = this.siblings.map(n => ({ url: n.url, peer: n.peer })).filter(n => n.url !== own.url)
-    this.links.want([own, ...others])
-    this.meetings.connect()
+    this.whole.then(() => {
+      if (this.closed) return
+      this.links.want([own, ...others])
+      this.meetings.connect()
+    })
   }
 
   /* ---- requests ---- */
@@ -133,6 +242,101 @@ export class Replica {
     if (seq <= this.stored) return Promise.resolve()
     if (this.failed) return Promise.reject(this.failed)
     return new Promise((resolve, reject) => this.waiting.push({ seq, resolve, reject }))
+  }
+
+  /* ---- OrbitDB databases added at run time: by address; they stay open until they are closed, in later lives too ---- */
+
+  /** Resolves to what it is when it is open. */
+  async openDatabase (address) {
+    await this.whole
+    const number = this.core.dbOpen(address)
+    if (!number) throw new Error(`${address}: no address of a database, or too many are open`)
+    this.pump()
+    return this.#whenOpen(this.core.address(number))
+  }
+
+  async createDatabase (options) {
+    await this.whole
+    const number = this.core.dbCreate(options)
+    if (!number) throw new Error('no name, no such type, or too many databases are open')
+    this.pump()
+    return this.#whenOpen(this.core.address(number))
+  }
+
+  async closeDatabase (address) {
+    this.core.dbClose(this.#openNumber(address))
+    this.pump()
+    await this.durable(this.lastSeq)
+  }
+
+  databases () {
+    const numbers = Array.from({ length: this.core.databases }, (_, i) => i + 1).slice(this.addresses.length)
+    return numbers.map(n => this.core.dbInfo(n)).filter(Boolean)
+  }
+
+  database (address) { return this.core.dbInfo(this.#openNumber(address)) }
+  async rows (address, query) { return this.whole.then(() => this.core.dbRows(this.#openNumber(address), query)) }
+  async row (address, key) { return this.whole.then(() => this.core.dbGet(this.#openNumber(address), key)) }
+
+  /** op: add, put, del. Resolves to the entry's hash when it is durable. */
+  async append (address, op, key, value) {
+    if (this.closed || this.failed) throw this.failed ?? new Error('this replica is closed')
+    this.writing = true
+    try {
+      const { seq, hash } = this.core.dbAppend(this.#openNumber(address), op, key, value)
+      this.pump()
+      this.writing = false
+      await this.durable(seq)
+      return hash
+    } finally {
+      this.writing = false
+    }
+  }
+
+  #openNumber (address) {
+    const number = this.#numberOf(address)
+    if (number <= this.addresses.length) throw new Error(`${address}: not open`)
+    return number
+  }
+
+  #whenOpen (address) {
+    const info = this.database(address)
+    if (info.state === 'open') return info
+    if (info.state === 'broken') throw new Error(info.problem)
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => { caller.tell({ problem: 'nobody here has what stands under this address' }) }, OPEN_MS)
+      const caller = {
+        tell: told => {
+          clearTimeout(late)
+          this.opening.set(address, (this.opening.get(address) ?? []).filter(c => c !== caller))
+          if (told.state === 'open') resolve(told)
+          else reject(new Error(told.problem))
+        }
+      }
+      this.opening.set(address, [...this.opening.get(address) ?? [], caller])
+    })
+  }
+
+  #databaseNews (number) {
+    const info = this.core.dbInfo(number)
+    if (!info) return
+    if (info.state === 'loading') this.#loadDatabase(number, info.address).catch(() => {})
+    if (info.state === 'open' || info.state === 'broken') for (const caller of this.opening.get(info.address) ?? []) caller.tell(info)
+    this.on.database(info.address)
+  }
+
+  /* It was open once, perhaps: what the store has of it comes before what peers have. */
+  async #loadDatabase (number, address) {
+    const isLoading = () => !this.closed && this.core.address(number) === address && this.core.dbInfo(number)?.state === 'loading'
+    if (this.stocked.has(address)) {
+      for await (const slice of this.store.slices()) {
+        if (!isLoading()) return
+        for (const record of slice) if (record.address === address) this.core.load(number, record.cid, record.block)
+      }
+    }
+    if (!isLoading()) return
+    this.core.dbLoaded(number)
+    this.pump()
   }
 
   /* ---- connections ---- */
@@ -207,7 +411,7 @@ export class Replica {
   #take (out) {
     switch (out.kind) {
       case 'store':
-        this.#keep(out.seq, out.database ? this.addresses[out.database - 1] : '', out.cid, out.bytes)
+        this.#keep(out.seq, out.database ? this.#addressOf(out.database) : '', out.cid, out.bytes)
         break
       case 'send':
         if (this.links.has(out.conn)) this.links.send(out.conn, out.bytes)
@@ -244,7 +448,8 @@ export class Replica {
         break
       case 'level':
         this.lastSync = Date.now()
-        this.#confirmed(this.addresses[out.database - 1])
+        this.#confirmed(this.#addressOf(out.database))
+        if (out.database > this.addresses.length) break /* pages do not wait for those */
         for (const [number, c] of this.conns) {
           if (c.peer !== out.peer) continue
           c.level = true
@@ -255,7 +460,11 @@ export class Replica {
         break
       case 'changed':
         for (const c of this.conns.values()) if (this.core.pending) c.level = false
-        this.on.changed()
+        if (out.database > this.addresses.length) this.on.database(this.core.address(out.database))
+        else this.on.changed()
+        break
+      case 'database':
+        this.#databaseNews(out.database)
         break
       case 'introduced':
         this.#introduced(out.peer, out.peers)
@@ -284,6 +493,9 @@ export class Replica {
 
   #keep (seq, address, cid, block) {
     this.batch.push({ seq, address, cid, block })
+    this.lastSeq = seq
+    if (address) this.stocked.add(address)
+    else this.others.push({ cid, block })
     if (this.writing && address) this.written[address] = (this.written[address] ?? 0) + 1
   }
 
@@ -320,6 +532,7 @@ export class Replica {
     if (this.closed) this.#commit()
     else this.pump()
     if (!this.committing && this.batch.length === 0) this.idle()
+    this.#snapshotSoon()
   }
 
   /* In order or not at all: what was refused stays first in line. Whoever waits for it is told that it was not kept; should it be later, the same form
@@ -366,6 +579,7 @@ export class Replica {
     this.meetings.stop()
     clearTimeout(this.timer)
     clearTimeout(this.retryTimer)
+    clearTimeout(this.snapshot.timer)
     if (this.committing) await new Promise(resolve => { this.idle = resolve })
     for (const w of this.waiting) w.reject(new Error('this replica was closed'))
     this.store.close()

@@ -2,6 +2,7 @@
  * put() answers when the transaction has committed with strict durability: what it says is stored survives closing the browser. */
 
 const NAME = 'holdfast'
+const SLICE = 500
 
 const done = request => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result)
@@ -32,8 +33,31 @@ export class Store {
 
   close () { this.db.close() }
 
-  /** All blocks in stored order: {address, cid, block}. */
-  async blocks () { return done(this.db.transaction('blocks').objectStore('blocks').getAll()) }
+  /** All blocks behind place `after` up to `upTo` in stored order, some at a time: [{key, address, cid, block}]. */
+  async * slices (after = 0, upTo = Infinity) {
+    for (let from = after; from < upTo;) {
+      const blocks = this.db.transaction('blocks').objectStore('blocks')
+      const range = upTo === Infinity ? IDBKeyRange.lowerBound(from, true) : IDBKeyRange.bound(from, upTo, true, false)
+      const [keys, slice] = await Promise.all([done(blocks.getAllKeys(range, SLICE)), done(blocks.getAll(range, SLICE))])
+      if (!keys.length) return
+      yield slice.map((record, i) => ({ key: keys[i], ...record }))
+      from = keys[keys.length - 1]
+    }
+  }
+
+  /** Where the store ends now: what is derived from it can tell later whether it is still so. null: it is empty. */
+  async mark () {
+    const blocks = this.db.transaction('blocks').objectStore('blocks')
+    const [last, n] = await Promise.all([done(blocks.openCursor(null, 'prev')), done(blocks.count())])
+    return last && { key: last.key, cid: last.value.cid, n }
+  }
+
+  /** Are all those blocks there? */
+  async holds ({ key, cid, n }) {
+    const blocks = this.db.transaction('blocks').objectStore('blocks')
+    const [last, count] = await Promise.all([done(blocks.get(key)), done(blocks.count(IDBKeyRange.upperBound(key)))])
+    return count === n && last !== undefined && String(last.cid) === String(cid)
+  }
 
   /** All of it or nothing. `meta`: what is to stand beside the records.
    * @param {{address: string, cid: Uint8Array, block: Uint8Array}[]} records */

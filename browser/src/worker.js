@@ -115,6 +115,7 @@ function replica () {
         changedAt = Date.now()
         toAll({ hf: 'changed' })
       },
+      database: address => { toAll({ hf: 'database', address }) },
       status: () => { tellStatus() },
       linked: () => { relinked() },
       alone: () => { probe().then(tellStatus) },
@@ -321,7 +322,7 @@ self.addEventListener('message', event => {
   const { data, source } = event
   const act = MESSAGES[data?.hf]
   if (data?.hf === 'activate') event.waitUntil(self.skipWaiting())
-  else if (act && !retired()) event.waitUntil(Promise.resolve(act(data, source)).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
+  else if (act && !retired()) event.waitUntil(Promise.resolve(act(data, source, event.ports[0])).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
 })
 
 const MESSAGES = {
@@ -350,6 +351,7 @@ const MESSAGES = {
   /* This page networks now; what an earlier one held is gone. */
   net: async (_, client) => {
     const open = await replica()
+    await open.whole
     for (const conn of borrowed) open.lost(conn)
     borrowed.clear()
     networker = client.id
@@ -390,7 +392,9 @@ const MESSAGES = {
   },
   /* Any libp2p peer that waits at a relay: RELAY/p2p-circuit/webrtc/p2p/PEER. */
   dial: async ({ address }, client) => {
-    const reply = await (await replica()).meetings.dial(address).then(peer => ({ peer }), error => ({ error: String(error.message ?? error) }))
+    const open = await replica()
+    await open.whole
+    const reply = await open.meetings.dial(address).then(peer => ({ peer }), error => ({ error: String(error.message ?? error) }))
     client.postMessage({ hf: 'dialled', address, ...reply })
   },
   busy: async ({ conn, busy }) => { if (borrowed.has(conn)) (await replica()).busy(conn, busy) },
@@ -400,10 +404,29 @@ const MESSAGES = {
     await (await replica()).store.set('override', mode.override)
     await tellStatus()
   },
+  /* Databases added at run time; the answer goes through a port of the question's own. */
+  db: async ({ call, args }, _, port) => {
+    try {
+      port.postMessage({ value: await DATABASE_CALLS[call](await replica(), ...args) })
+    } catch (error) {
+      port.postMessage({ error: error.message })
+    }
+  },
   backup: async (_, client) => {
     const open = await replica()
     client.postMessage({ hf: 'backup', secrets: open.secrets })
   }
+}
+
+const DATABASE_CALLS = {
+  open: (open, address) => open.openDatabase(address),
+  create: (open, options) => open.createDatabase(options),
+  close: (open, address) => open.closeDatabase(address),
+  list: open => open.databases(),
+  info: (open, address) => open.database(address),
+  rows: (open, address, query) => open.rows(address, query),
+  row: (open, address, key) => open.row(address, key),
+  append: (open, address, op, key, value) => open.append(address, op, key, value)
 }
 
 async function toNetworker (message) {

@@ -5,12 +5,10 @@
  * Output: hf_w_result() / hf_w_result_len(): a record of little-endian u32s and length-prefixed bytes, valid until the next call.
  */
 #include "../../core/app/bundle.h"
-#include "../../core/core.h"
+#include "glue.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPORT(name) __attribute__((export_name(#name), visibility("default"))) name
 
 __attribute__((import_module("env"), import_name("random"))) void env_random(uint8_t *out, size_t len);
 
@@ -47,7 +45,7 @@ static hf_err kept_get(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return HF_OK;
 }
 
-static hf_err keep(const uint8_t cid[HF_CID_LEN], hf_bytes block) {
+hf_err hf_w_keep_block(const uint8_t cid[HF_CID_LEN], hf_bytes block) {
     if (hf_map_get(&blocks, HF_BYTES(cid, HF_CID_LEN))) return HF_OK;
     kept *k = malloc(sizeof *k + block.len);
     if (!k) return HF_NOMEM;
@@ -78,7 +76,7 @@ static void put_peer(const hf_peer_id *peer) {
 }
 
 /* The next length-prefixed piece of the input. */
-static hf_bytes take(size_t *at) {
+hf_bytes hf_w_take(size_t *at) {
     uint32_t len = 0;
     if (input.len - *at < 4) return HF_BYTES(NULL, 0);
     memcpy(&len, input.ptr + *at, 4);
@@ -86,6 +84,19 @@ static hf_bytes take(size_t *at) {
     hf_bytes b = hf_sub(hf_buf_bytes(&input), *at, len);
     *at += b.len;
     return b;
+}
+
+hf_core *hf_w_core(void) { return core; }
+hf_bytes hf_w_given(uint32_t len) { return hf_sub(hf_buf_bytes(&input), 0, len); }
+
+hf_buf *hf_w_answer(void) {
+    hf_buf_clear(&result);
+    return &result;
+}
+
+hf_arena *hf_w_scratch(void) {
+    hf_arena_clear(&arena);
+    return &arena;
 }
 
 uint8_t *EXPORT(hf_w_input)(uint32_t len) {
@@ -116,10 +127,10 @@ uint32_t EXPORT(hf_w_new)(double unix_offset_ms) {
     hf_buf_init(&release_text, &mem);
     hf_buf_init(&script_text, &mem);
     size_t at = 0;
-    hf_bytes secrets = take(&at);
-    hf_buf_add(&release_text, take(&at));
-    hf_buf_add(&script_text, take(&at));
-    hf_bytes bundle = take(&at), agent = take(&at), problem = HF_TEXT("the app bundle is malformed");
+    hf_bytes secrets = hf_w_take(&at);
+    hf_buf_add(&release_text, hf_w_take(&at));
+    hf_buf_add(&script_text, hf_w_take(&at));
+    hf_bytes bundle = hf_w_take(&at), agent = hf_w_take(&at), problem = HF_TEXT("the app bundle is malformed");
     hf_secrets s;
     if (secrets.len != sizeof s) return HF_MALFORMED;
     memcpy(&s, secrets.ptr, sizeof s);
@@ -151,10 +162,10 @@ uint32_t EXPORT(hf_w_new)(double unix_offset_ms) {
 /* Input: a stored block (raw cid, then block, length-prefixed), in the order of its STORE record. */
 uint32_t EXPORT(hf_w_load)(uint32_t database) {
     size_t at = 0;
-    hf_bytes cid = take(&at), block = take(&at);
+    hf_bytes cid = hf_w_take(&at), block = hf_w_take(&at);
     hf_fault fault = {"", 0};
     if (cid.len != HF_CID_LEN) return HF_MALFORMED;
-    hf_err err = keep(cid.ptr, block);
+    hf_err err = hf_w_keep_block(cid.ptr, block);
     return err ? err : hf_core_load(core, database, block, &fault);
 }
 
@@ -167,8 +178,8 @@ uint32_t EXPORT(hf_w_handle)(double now_ms, double wall_ms) {
     hf_bytes *fields[] = {&r.method, &r.path, &r.query, &r.origin, &r.content_type, &r.body, &r.if_none_match, &r.if_match,
                           &r.accept, &r.header_origin, &r.sec_fetch_site, &r.referer, &r.client_op, &r.session};
     size_t at = 0;
-    for (size_t i = 0; i < HF_COUNT(fields); i++) *fields[i] = take(&at);
-    hf_bytes nonce = take(&at);
+    for (size_t i = 0; i < HF_COUNT(fields); i++) *fields[i] = hf_w_take(&at);
+    hf_bytes nonce = hf_w_take(&at);
     if (nonce.len == sizeof r.nonce) memcpy(r.nonce, nonce.ptr, nonce.len);
     hf_response response = {0};
     uint64_t seq = 0;
@@ -195,7 +206,7 @@ uint32_t EXPORT(hf_w_written)(uint32_t seq) {
 /* Input: expected peer ID text (may be empty). */
 uint32_t EXPORT(hf_w_conn_open)(double now_ms, uint32_t conn, uint32_t dialer) {
     size_t at = 0;
-    hf_bytes text = take(&at);
+    hf_bytes text = hf_w_take(&at);
     hf_peer_id expected;
     if (text.len && hf_peer_id_parse(text, &expected)) return HF_MALFORMED;
     return hf_core_conn_open(core, (uint64_t)now_ms, conn, dialer != 0, text.len ? &expected : NULL, HF_BYTES(NULL, 0));
@@ -212,7 +223,7 @@ void EXPORT(hf_w_conn_busy)(double now_ms, uint32_t conn, uint32_t busy) { hf_co
 /* Input: peer ID text, data. */
 uint32_t EXPORT(hf_w_signal)(double now_ms) {
     size_t at = 0;
-    hf_bytes text = take(&at), data = take(&at);
+    hf_bytes text = hf_w_take(&at), data = hf_w_take(&at);
     hf_peer_id to;
     hf_err err = hf_peer_id_parse(text, &to);
     return err ? err : hf_core_signal(core, (uint64_t)now_ms, &to, data);
@@ -224,7 +235,7 @@ uint32_t EXPORT(hf_w_signal)(double now_ms) {
 uint32_t EXPORT(hf_w_reserve)(double now_ms, uint32_t on) {
     size_t at = 0;
     hf_peer_id relay;
-    hf_err err = hf_peer_id_parse(take(&at), &relay);
+    hf_err err = hf_peer_id_parse(hf_w_take(&at), &relay);
     if (!err && on) return hf_core_reserve(core, (uint64_t)now_ms, &relay);
     if (!err) hf_core_unreserve(core, &relay);
     return err;
@@ -234,15 +245,15 @@ uint32_t EXPORT(hf_w_reserve)(double now_ms, uint32_t on) {
 uint32_t EXPORT(hf_w_meet)(double now_ms) {
     size_t at = 0;
     hf_peer_id relay, peer;
-    hf_err err = hf_peer_id_parse(take(&at), &relay);
-    if (!err) err = hf_peer_id_parse(take(&at), &peer);
+    hf_err err = hf_peer_id_parse(hf_w_take(&at), &relay);
+    if (!err) err = hf_peer_id_parse(hf_w_take(&at), &peer);
     return err ? err : hf_core_meet(core, (uint64_t)now_ms, &relay, &peer);
 }
 
 /* Input: the text. */
 uint32_t EXPORT(hf_w_rtc_say)(double now_ms, uint32_t session, uint32_t type) {
     size_t at = 0;
-    return type > HF_WEBRTC_CANDIDATE ? HF_MALFORMED : hf_core_rtc_say(core, (uint64_t)now_ms, session, (hf_webrtc_signal_type)type, take(&at));
+    return type > HF_WEBRTC_CANDIDATE ? HF_MALFORMED : hf_core_rtc_say(core, (uint64_t)now_ms, session, (hf_webrtc_signal_type)type, hf_w_take(&at));
 }
 
 uint32_t EXPORT(hf_w_rtc_up)(double now_ms, uint32_t session, uint32_t conn) { return hf_core_rtc_up(core, (uint64_t)now_ms, session, conn); }
@@ -267,7 +278,7 @@ uint32_t EXPORT(hf_w_next)(double now_ms) {
     hf_out out;
     hf_buf_clear(&result);
     if (!hf_core_next(core, (uint64_t)now_ms, &out)) return 0;
-    if (out.kind == HF_OUT_STORE && keep(out.cid, out.bytes)) __builtin_trap();
+    if (out.kind == HF_OUT_STORE && hf_w_keep_block(out.cid, out.bytes)) __builtin_trap();
     put_u32((uint32_t)out.seq);
     put_u32(out.conn >> 63 ? (uint32_t)out.conn | 0x80000000u : (uint32_t)out.conn);
     put_u32(out.database);

@@ -1,0 +1,162 @@
+/* OrbitDB databases that a page opens at run time: the page, a node and OrbitDB's own program read and write them together; and what a cold start costs. */
+import '../interop/node22.mjs'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { createLibp2p } from 'libp2p'
+import { tcp } from '@libp2p/tcp'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { identify, identifyPush } from '@libp2p/identify'
+import { multiaddr } from '@multiformats/multiaddr'
+import { Helia } from '@helia/utils'
+import { bitswap } from '@helia/block-brokers'
+import { MemoryBlockstore } from 'blockstore-core'
+import { MemoryDatastore } from 'datastore-core'
+import { createOrbitDB } from '@orbitdb/core'
+import { browser, equal, Node, ok, onExit, run, settled, tempDir, test, until, visit } from './kit.mjs'
+
+const HOLDFAST = process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname
+const node = await Node.make()
+const db = (...args) => new Promise((resolve, reject) => {
+  execFile(HOLDFAST, ['db', ...args, '--json', '--dir', node.dir], { timeout: 60_000 }, (error, out, err) => error ? reject(new Error(err)) : resolve(out && JSON.parse(out)))
+})
+const create = async (name, type) => (await db('create', name, '--type', type, '--write', '*')).address
+const rows = async address => (await db('all', address)).map(({ key, value }) => key === undefined ? value : [key, value])
+
+let context, page
+const open = address => page.evaluate(async address => {
+  const opened = await holdfast.databases.open(address)
+  globalThis.dbs ??= {}
+  globalThis.told ??= {}
+  if (!dbs[address]) opened.subscribe(() => { told[address] = (told[address] ?? 0) + 1 })
+  dbs[address] = opened
+  return { name: opened.name, type: opened.type, entries: (await opened.info()).entries }
+}, address)
+const call = (address, method, ...args) => page.evaluate(([address, method, args]) => dbs[address][method](...args), [address, method, args])
+const inPage = async address => (await call(address, 'all')).map(({ key, value }) => key === undefined ? value : [key, value])
+const told = address => page.evaluate(address => told[address] ?? 0, address)
+const same = (address, want) => until(`page and node have ${JSON.stringify(want)}`, async () => {
+  equal(await inPage(address), want, 'the page')
+  equal(await rows(address), want, 'the node')
+  return true
+})
+
+let js
+async function newJs () {
+  const libp2p = await createLibp2p({
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
+    connectionGater: { denyDialMultiaddr: () => false }
+  })
+  const ipfs = new Helia({ libp2p, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), blockBrokers: [bitswap()], routers: [] })
+  await ipfs.start()
+  const orbitdb = await createOrbitDB({ ipfs, id: 'js', directory: join(tempDir(), 'orbitdb') })
+  onExit(async () => { await orbitdb.stop(); await ipfs.stop() })
+  await libp2p.dial(multiaddr(`${node.multiaddr}/p2p/${node.peerId}`))
+  return orbitdb
+}
+
+let events, prices, docs
+test('a page opens what a node made, reads it, writes to it, and hears of changes', async () => {
+  await node.start()
+  context = await (await browser()).newContext()
+  page = await visit(context, node.origin)
+  events = await create('log', 'events')
+  await db('add', events, '{"n":1}')
+  equal((await open(events)).type, 'events', 'opened')
+  await same(events, [{ n: 1 }])
+  ok(await told(events) > 0, 'the page was told')
+  const hash = await call(events, 'add', 'from the page')
+  await same(events, [{ n: 1 }, 'from the page'])
+  equal(await call(events, 'get', hash), 'from the page', 'by its hash')
+  equal((await call(events, 'query', { amount: 1 })).map(r => r.hash), [hash], 'the newest')
+  const before = await told(events)
+  await db('add', events, '2')
+  await until('the page hears of it', async () => await told(events) > before)
+  await same(events, [{ n: 1 }, 'from the page', 2])
+})
+
+test('key-value, also the indexed kind, and documents, from both sides', async () => {
+  prices = await create('prices', 'keyvalue-indexed')
+  equal((await open(prices)).type, 'keyvalue', 'type')
+  await db('put', prices, 'tea', '3')
+  await same(prices, [['tea', 3]])
+  await call(prices, 'put', 'milk', { eur: 1.5 })
+  await call(prices, 'put', 'tea', 4)
+  await same(prices, [['milk', { eur: 1.5 }], ['tea', 4]])
+  await call(prices, 'del', 'milk')
+  await same(prices, [['tea', 4]])
+  equal([await call(prices, 'get', 'tea'), await call(prices, 'get', 'milk') ?? null], [4, null], 'get')
+  docs = await create('docs', 'documents')
+  await open(docs)
+  await call(docs, 'put', { _id: 'a', n: 1 })
+  await db('put', docs, '{"_id":"b","n":2}')
+  await until('both', async () => (await inPage(docs)).length === 2 && (await rows(docs)).length === 2)
+  ok(await page.evaluate(a => dbs[a].put({ no: 'id' }).then(() => false, e => e.message.length > 0), docs), 'a document without a key is refused')
+  const own = await page.evaluate(async () => {
+    const made = await holdfast.databases.create('made in the page', { type: 'keyvalue', write: ['*'] })
+    await made.put('x', 'y')
+    globalThis.dbs[made.address] = made
+    return made.address
+  })
+  await db('open', own)
+  await same(own, [['x', 'y']])
+  equal(await page.evaluate(() => holdfast.databases.open('/orbitdb/none').catch(e => e.message)), '/orbitdb/none: no address of a database, or too many are open', 'no address')
+})
+
+test('with OrbitDB\'s own program on the other side of the node', async () => {
+  js = await newJs()
+  const theirs = await js.open(prices)
+  theirs.events.on('error', () => {})
+  await until('js has it', async () => (await theirs.all()).length === 1)
+  await theirs.put('salt', 1)
+  await until('the page has it', async () => await call(prices, 'get', 'salt') === 1)
+  await call(prices, 'put', 'pepper', 2)
+  await until('js has that', async () => await theirs.get('pepper') === 2)
+  await until('all are the same', async () => {
+    const want = (await theirs.all()).map(r => [r.key, r.value])
+    equal([await inPage(prices), await rows(prices)], [want, want], 'page, node')
+    return true
+  })
+})
+
+test('a reload, a worker that was stopped, and a node that is gone change nothing', async () => {
+  await page.reload()
+  await settled(page)
+  await page.evaluate(() => { delete globalThis.dbs })
+  equal((await page.evaluate(() => holdfast.databases.list())).map(d => d.state), ['open', 'open', 'open', 'open'], 'still open')
+  await open(events)
+  await open(prices)
+  const before = await inPage(prices)
+  equal(before.length, 3, 'prices')
+  const cdp = await context.newCDPSession(page)
+  await cdp.send('ServiceWorker.enable')
+  await cdp.send('ServiceWorker.stopAllWorkers')
+  equal(await inPage(prices), before, 'after the worker was stopped')
+  await node.kill()
+  await call(prices, 'put', 'alone', 1)
+  await cdp.send('ServiceWorker.stopAllWorkers')
+  equal(await call(prices, 'get', 'alone'), 1, 'stored')
+  await node.start()
+  await db('put', prices, 'meanwhile', '2')
+  await until('they come together', async () => await call(prices, 'get', 'meanwhile') === 2 && (await rows(prices)).some(([key]) => key === 'alone'))
+  const heard = await told(prices)
+  await db('put', prices, 'last', '3')
+  await until('the page hears of it', async () => await told(prices) > heard && await call(prices, 'get', 'last') === 3)
+})
+
+test('what is closed is neither replicated nor listed, and opens again with all it had', async () => {
+  const had = await inPage(events)
+  await call(events, 'close')
+  equal((await page.evaluate(() => holdfast.databases.list())).some(d => d.name === 'log'), false, 'listed')
+  ok(await page.evaluate(a => dbs[a].add(1).then(() => false, () => true), events), 'writing is refused')
+  equal(await open(events), { name: 'log', type: 'events', entries: had.length }, 'opened again')
+  equal(await inPage(events), had, 'what it shows')
+  equal(page.errors.filter(e => !/net::ERR|Failed to fetch/.test(e)), [], 'errors in the page')
+})
+
+await run()
