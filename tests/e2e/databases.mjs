@@ -159,4 +159,62 @@ test('what is closed is neither replicated nor listed, and opens again with all 
   equal(page.errors.filter(e => !/net::ERR|Failed to fetch/.test(e)), [], 'errors in the page')
 })
 
+/* HOLDFAST_ENTRIES=35000 for the figures in docs/reference/figures.md. */
+const N = Number(process.env.HOLDFAST_ENTRIES ?? 3000)
+test(`a cold start with ${N} entries: from the snapshot, and no task of the page over 50 ms`, async () => {
+  const big = await Node.make()
+  await big.start()
+  let made = 0
+  await Promise.all(Array.from({ length: 32 }, async () => {
+    while (made++ < N) equal((await big.post('/todos', { text: `entry ${made}` })).status, 303, 'status')
+  }))
+  const [{ id }] = (await (await big.get('/api/v1/todos?limit=1')).json()).items
+  const mine = await (await browser()).newContext()
+  mine.setDefaultTimeout(120_000)
+  const reader = await visit(mine, `${big.origin}/todos/${id}`)
+  const meta = (mode, value) => reader.evaluate(([mode, value]) => new Promise((resolve, reject) => {
+    const opening = indexedDB.open('holdfast')
+    opening.onsuccess = () => {
+      const tx = opening.result.transaction('meta', mode === 'get' ? 'readonly' : 'readwrite')
+      const request = mode === 'get' ? tx.objectStore('meta').get('snapshot') : tx.objectStore('meta').delete('snapshot')
+      tx.oncomplete = () => { opening.result.close(); resolve(request.result?.n ?? 0) }
+      tx.onerror = reject
+    }
+  }), [mode, value])
+  await until('it has a snapshot of all', async () => await meta('get') >= N, 180_000, 500)
+  const cdp = await mine.newCDPSession(reader)
+  await cdp.send('ServiceWorker.enable')
+  /* From a worker that does not run to the first page that it made. */
+  const cold = async () => {
+    await cdp.send('ServiceWorker.stopAllWorkers')
+    return reader.evaluate(async () => {
+      const began = performance.now()
+      const answer = await fetch(location.href, { headers: { accept: 'text/html', 'holdfast-render': 'local' } })
+      await answer.text()
+      return answer.headers.get('x-served-by') === 'worker' ? performance.now() - began : NaN
+    })
+  }
+  const median = list => list.sort((a, b) => a - b)[list.length >> 1]
+  await reader.evaluate(() => {
+    globalThis.long = []
+    new PerformanceObserver(list => { for (const e of list.getEntries()) globalThis.long.push(Math.round(e.duration)) }).observe({ type: 'longtask' })
+  })
+  const after = median([await cold(), await cold(), await cold()])
+  const total = () => reader.evaluate(() => fetch('/api/v1/todos?limit=1', { headers: { 'holdfast-render': 'local' } }).then(r => r.json()).then(j => j.total))
+  equal(await total(), N, 'todos')
+  await reader.waitForTimeout(1000) /* the rest is read meanwhile: that must not be felt either */
+  const long = await reader.evaluate(() => globalThis.long)
+  const before = []
+  for (let i = 0; i < 3; i++) {
+    await cdp.send('ServiceWorker.stopAllWorkers')
+    await meta('delete')
+    before.push(await cold())
+  }
+  equal(await total(), N, 'todos')
+  console.log(`   ${N} entries: usable after ${Math.round(after)} ms with the snapshot, ${Math.round(median(before))} ms without; tasks of the page over 50 ms: ${JSON.stringify(long)}`)
+  ok(after > 0 && median(before) > 0, 'the worker answered')
+  equal(long, [], 'tasks over 50 ms')
+  ok(N < 10_000 || after < median(before) / 2, 'the snapshot spares something')
+})
+
 await run()
