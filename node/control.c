@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ASKERS_MAX = 64, HEAD_LEN = 5, TICK_MS = 250, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path };
+enum { ASKERS_MAX = 64, HEAD_LEN = 5, TICK_MS = 250, HURRY_MS = 1 /* at 0 the loop would come to nothing else */, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path };
 
 typedef struct asker {
     hf_control *control;
@@ -106,7 +106,7 @@ static void go_on(asker *a) {
     if (a->ask->out.len) answer(a, 'o', hf_buf_bytes(&a->ask->out), HF_BYTES(NULL, 0));
     hf_buf_clear(&a->ask->out);
     if (!a->closing) read_or_pause(a);
-    if (a->ask->hurry) uv_timer_start(&a->control->tick, on_tick, 0, TICK_MS);
+    if (a->ask->hurry) uv_timer_start(&a->control->tick, on_tick, HURRY_MS, TICK_MS);
     if (!over || a->closing) return;
     a->over = true;
     uint8_t status = (uint8_t)a->ask->status;

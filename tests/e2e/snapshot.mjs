@@ -130,6 +130,35 @@ test('databases added at run time are read beside it', async () => {
   equal([await db('get', address, 'tea'), await shown()], ['3', before], 'what shows')
 })
 
+test('a database added at run time has one of its own: a start, and opening it again, read no entry of it', async () => {
+  const address = (await db('create', 'log')).match(/\/orbitdb\/\w+/)[0]
+  const lines = join(tempDir(), 'lines')
+  writeFileSync(lines, Array.from({ length: 300 }, (_, i) => `{"value":${i}}`).join('\n'))
+  await db('import', lines, '--into', address)
+  const all = await db('all', address)
+  const own = file(`snapshot-${address.split('/').pop()}`)
+  equal([await node.stop(), existsSync(own)], [0, true], 'it is there')
+  await node.start()
+  equal([loaded() < 150, await db('all', address)], [true, all], `${loaded()} blocks were read`)
+  await db('add', address, '300')
+  await db('close', address)
+  await db('open', address)
+  const opened = () => Number(/database opened.*?blocks"?[=:]"?(\d+)/.exec(node.log)[1])
+  ok(opened() <= 1, `${opened()} blocks were read to open it again`)
+  equal((await db('all', address)).split('\n').length, 301, 'entries')
+  await node.stop()
+  const whole = readFileSync(own)
+  for (const damage of [b => { b[100] ^= 1 }, b => b.subarray(0, 50), () => Buffer.alloc(0)]) {
+    const bytes = Buffer.from(whole)
+    writeFileSync(own, damage(bytes) ?? bytes)
+    await node.start()
+    ok(loaded() > 300, `${loaded()} blocks were read`)
+    equal((await db('all', address)).split('\n').length, 301, 'entries')
+    await node.kill()
+  }
+  await node.start()
+})
+
 test('a thousand new entries bring one while it runs, and kill -9 then finds it whole', async () => {
   const size = statSync(file('snapshot')).size
   await grow(1100, 'many')
