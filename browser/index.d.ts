@@ -41,7 +41,7 @@ export interface Output {
   kind: OutputKind
   seq: number
   conn: number
-  /** 1 and up in the order of `describe().databases`; 0: none. */
+  /** 1 and up in the order of `describe().databases`, then those added at run time; 0: none. */
   database: number
   last: boolean
   cid: Uint8Array
@@ -72,6 +72,22 @@ export class Core {
   /** @throws when the app cannot be read */
   start (options: { secrets: Uint8Array, release: string, script: string, bundle: Uint8Array, agent: string }): void
   load (database: number, cid: Uint8Array, block: Uint8Array): boolean
+  /** A stored block that need not be read now. */
+  keep (cid: Uint8Array, block: Uint8Array): void
+  snapshot (database: number): Uint8Array | null
+  restore (database: number, saved: Uint8Array): boolean
+  get databases (): number
+  address (database: number): string
+  entries (database: number): number
+  /** The number, or 0. */
+  dbOpen (address: string): number
+  dbCreate (options: { name: string } & CreateOptions): number
+  dbLoaded (db: number): void
+  dbClose (db: number): boolean
+  dbInfo (db: number): DatabaseInfo | null
+  dbAppend (db: number, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): { seq: number, hash: string }
+  dbRows (db: number, query?: Query & { oldestFirst?: boolean }): Row[]
+  dbGet (db: number, key: unknown): Row | null
   ready (): void
   handle (request: Request): Answer
   /** Right after the `handle` that answered `seq`. */
@@ -137,6 +153,83 @@ export class Mode {
 export function backoffMs (attempt: number, random: number, capMs?: number, baseMs?: number): number
 
 export interface Block { address: string, cid: Uint8Array, block: Uint8Array }
+/** Where a store ends: its last block, and how many there are up to it. */
+export interface StoreMark { key: number, cid: Uint8Array, n: number }
+
+/* ---- OrbitDB databases in a page: globalThis.holdfast.databases ---- */
+
+export type DatabaseType = 'events' | 'keyvalue' | 'keyvalue-indexed' | 'documents'
+
+export interface CreateOptions {
+  /** `events` without it. */
+  type?: DatabaseType
+  /** Identity ids that may write, or '*'; this browser alone without it. */
+  write?: string[]
+  /** Rights can be granted and revoked later. */
+  guarded?: boolean
+}
+
+export interface DatabaseInfo {
+  address: string
+  /** As the manifest has it: of keyvalue-indexed it is keyvalue. Empty while it is sought. */
+  type: string
+  name: string
+  state: 'seeking' | 'waiting' | 'loading' | 'open' | 'broken'
+  entries: number
+  /** Entries that wait for others, or for a grant. */
+  waiting: number
+  mayWrite: boolean
+  /** Our own identity: what access lists hold. */
+  identity: string
+  /** Why it is broken. */
+  problem: string
+}
+
+/** One thing that a database shows. Events have no key. */
+export interface Row { hash: string, key?: any, value: any }
+
+/** Hashes of entries: events alone. `amount`: of the newest, unless gt or gte say otherwise. */
+export interface Query { amount?: number, lt?: string, lte?: string, gt?: string, gte?: string }
+
+/** Values are JSON. Writes resolve to the entry's hash when it is durable in this browser; they reject when this browser may not write, or the type does not take it. */
+export interface Database {
+  readonly address: string
+  readonly name: string
+  readonly type: string
+  readonly identity: string
+  info (): Promise<DatabaseInfo>
+  /** Oldest first. */
+  all (): Promise<Row[]>
+  /** Newest first. */
+  query (query?: Query): Promise<Row[]>
+  /** The value of a key; of events, by the entry's hash. */
+  get (key: string): Promise<any>
+  /** events */
+  add (value: unknown): Promise<string>
+  /** keyvalue */
+  put (key: string, value: unknown): Promise<string>
+  /** documents: the key is its `_id` */
+  put (document: { _id: string }): Promise<string>
+  del (key: string): Promise<string>
+  /** Not replicated any more, and not opened again by the next start; what is stored stays. */
+  close (): Promise<void>
+  /** Called after it changed, whoever changed it; several changes are told together. Ends with the function that it gives. */
+  subscribe (listener: (database: Database) => void): () => void
+}
+
+export class Databases {
+  /** Rejects when nobody has what stands under the address within a minute. */
+  open (address: string): Promise<Database>
+  /** Or opens the one that was made with the same name, type and access. */
+  create (name: string, options?: CreateOptions): Promise<Database>
+  /** Those that are open, in this life or since an earlier one. */
+  list (): Promise<DatabaseInfo[]>
+}
+
+declare global {
+  /** Set by the page script. */
+  var holdfast: { readonly databases: Databases }
+}
 
 /** IndexedDB; what it says is stored has been committed with strict durability. */
 export class Store {
@@ -144,7 +237,9 @@ export class Store {
   /** Called when the database was taken away; assign to be told. */
   lost (): void
   close (): void
-  blocks (): Promise<Block[]>
+  slices (after?: number, upTo?: number): AsyncIterable<(Block & { key: number })[]>
+  mark (): Promise<StoreMark | null>
+  holds (mark: StoreMark): Promise<boolean>
   put (records: Block[], meta?: Record<string, unknown>): Promise<void>
   get (key: string): Promise<any>
   set (key: string, value: unknown): Promise<void>
@@ -158,6 +253,8 @@ export interface ReplicaEvents {
   introduced (via: string, peers: string[]): void
   signal (from: string, text: string): void
   changed (): void
+  /** One added at run time: its content or its state. */
+  database (address: string): void
   status (): void
   alone (): void
   lost (): void
@@ -185,6 +282,16 @@ export class Replica {
   /** Resolves when what was written is durable; rejects when it cannot be. */
   handle (request: Request): Promise<Answer & { written?: Uint8Array | null }>
   durable (seq: number): Promise<void>
+  /** All blocks are at hand: peers may be met. */
+  readonly whole: Promise<void>
+  openDatabase (address: string): Promise<DatabaseInfo>
+  createDatabase (options: { name: string } & CreateOptions): Promise<DatabaseInfo>
+  closeDatabase (address: string): Promise<void>
+  databases (): DatabaseInfo[]
+  database (address: string): DatabaseInfo
+  rows (address: string, query?: Query & { oldestFirst?: boolean }): Promise<Row[]>
+  row (address: string, key: unknown): Promise<Row | null>
+  append (address: string, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): Promise<string>
   nodes (list: { url: string, peer: string }[]): Promise<void>
   connect (): void
   open (conn: number, dialer: boolean, peer: string): void
