@@ -90,7 +90,7 @@ static hf_err find_here(void *ctx, hf_bytes cid, hf_bytes *ret) {
 
 /* All but the one left out (BLOCKS_MAX: none), in the order of a seed. */
 static hf_err judge(const world *w, size_t without, uint64_t seed, const world *here, hf_fault *fault, size_t *ret_n) {
-    size_t order[BLOCKS_MAX];
+    size_t order[BLOCKS_MAX] = {0};
     hf_archive *a = hf_archive_new(hf_test_mem(), seed, here ? (hf_block_source){find_here, (void *)here} : (hf_block_source){NULL, NULL});
     const hf_archive_entry *about;
     if (!a) return HF_NOMEM;
