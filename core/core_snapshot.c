@@ -1,6 +1,6 @@
 /* core_snapshot: a database as one piece of bytes: the index of its log, and what shows of it. See core.h.
  *
- * Layout: "HFC1"; what it is of, see hf_core_app_id (32 bytes); how many operations were ignored; the length of what shows and that; the log's index as
+ * Layout: "HFC2"; what it is of, see hf_core_app_id (32 bytes); how many operations were ignored; the length of what shows and that; the log's index as
  * in log/snapshot.h, which has the address; last SHA-256 of everything before. Numbers are varints.
  * What shows: of a collection of the app for each entry of the log the length of its canonical payload and the payload, or 0 when nothing of it is
  * kept. Of a database added at run time what decides each key, see hf_orbit_state_save; it ignores nothing, and is of the program alone. */
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static const char MAGIC[] = "HFC1"; /* to be counted up when the same entries come to show something else */
+static const char MAGIC[] = "HFC2"; /* to be counted up when the same entries come to show something else */
 enum { MAGIC_LEN = 4, ID_LEN = 32, CHECKSUM_LEN = 32 };
 
 static void hash_piece(hf_sha256 *hash, hf_bytes piece) {

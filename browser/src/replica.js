@@ -174,7 +174,7 @@ export class Replica {
         }
       }
     } catch (error) {
-      if (!this.closed) throw error
+      return this.#storeLost() /* it is opened anew when somebody needs it */
     }
     this.#snapshotSoon()
   }

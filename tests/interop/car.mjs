@@ -34,8 +34,8 @@ const isTrue = (value, what) => { if (!value) throw new Error(what) }
 // ---- our side: a data folder, with a node running on it or not ----
 class Folder {
   constructor (name) { this.dir = path(name) }
-  async start () {
-    this.child = spawn(holdfast, ['serve', '--no-app', '--dir', this.dir, '--http', '127.0.0.1:0', '--p2p', 'off', '--no-mdns', '--log-level', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  async start (app = '--no-app') {
+    this.child = spawn(holdfast, ['serve', app, '--dir', this.dir, '--http', '127.0.0.1:0', '--p2p', 'off', '--no-mdns', '--log-level', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.gone = new Promise(resolve => this.child.once('exit', resolve))
     ended.push(() => this.stop())
     const { value } = await createInterface({ input: this.child.stdout })[Symbol.asyncIterator]().next()
@@ -285,6 +285,29 @@ const tests = {
     equal((await a.run('import', path('not there'))).status, 1, 'no file')
     equal((await a.run('export', db.address, '--car', path('no/such/folder.car'))).status, 1, 'no folder')
     await a.stop()
+  },
+  async 'a collection of the app, into a node of the app and into one without; and a database without entries' () {
+    const app = new URL('../../apps/todo', import.meta.url).pathname
+    const a = new Folder('with an app')
+    const b = new Folder('with the same app')
+    for (const f of [a, b]) await f.start(app)
+    const post = async (f, fields) => equal((await fetch(`${f.url}/todos`, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual', headers: { origin: f.url } })).status, 303, 'a form')
+    const texts = async f => (await (await fetch(`${f.url}/api/v1/todos`)).json()).items.map(i => i.text)
+    for (let i = 0; i < 5; i++) await post(a, { text: `todo ${i}` })
+    await post(b, { text: 'of its own' })
+    await a.json('export', 'todos', '--car', path('todos.car'))
+    const { address } = (await a.json('ls'))[0]
+    equal(await b.json('import', path('todos.car')), [{ address, new: 5, there: 0, waiting: 0 }], 'taken')
+    equal((await texts(b)).sort(), ['of its own', ...await texts(a)].sort(), 'its pages show it')
+    const bare = await folder('without an app')
+    equal(await bare.json('import', path('todos.car')), [{ address, new: 5, there: 0, waiting: 0 }], 'taken without an app')
+    equal((await bare.rows(address)).length, 5, 'entries')
+    const answer = await a.run('export', 'todos')
+    isTrue(answer.status === 1 && /--car/.test(answer.err), answer.err)
+    const empty = (await a.json('create', 'empty', '--type', 'events')).address
+    await a.json('export', empty, '--car', path('empty.car'))
+    equal(await bare.json('import', path('empty.car')), [{ address: empty, new: 0, there: 0, waiting: 0 }], 'an empty one')
+    for (const f of [a, b, bare]) await f.stop()
   },
   async 'lines of JSON, out and in: all types, twice changes nothing, a bad line takes none' () {
     const a = await folder('lines')

@@ -267,6 +267,73 @@ test('core: what it cannot be is said', async () => {
   assert.equal(third.core.written(12345), null)
 })
 
+/* As the worker opens one: what the store has of it first. */
+function opened (p, db) {
+  p.drain()
+  if (p.core.dbInfo(db).state === 'loading') p.core.dbLoaded(db)
+  p.drain()
+  return db
+}
+
+test('core: a database added at run time, written, read, and refused', async () => {
+  const a = await peer()
+  const db = opened(a, a.core.dbCreate({ name: 'prices', type: 'keyvalue', write: ['*'] }))
+  const { seq, hash } = a.core.dbAppend(db, 'put', 'tea', { eur: 1.5, 'ü': [null, true] })
+  assert.ok(seq > 0)
+  a.drain()
+  assert.deepEqual(a.core.dbGet(db, 'tea'), { hash, key: 'tea', value: { eur: 1.5, 'ü': [null, true] } })
+  assert.equal(a.core.dbGet(db, 'milk'), null)
+  a.core.dbAppend(db, 'put', 'milk', 1)
+  a.drain()
+  assert.deepEqual(a.core.dbRows(db).map(row => row.key), ['milk', 'tea'])
+  assert.deepEqual(a.core.dbRows(db, { amount: 1, oldestFirst: false }).map(row => row.key), ['milk'])
+  assert.throws(() => a.core.dbAppend(db, 'add', undefined, 1), /./)
+  const { address, state, entries, mayWrite, name, type } = a.core.dbInfo(db)
+  assert.deepEqual([state, entries, mayWrite, name, type], ['open', 2, true, 'prices', 'keyvalue'])
+  const b = await peer()
+  const there = b.core.dbOpen(address)
+  assert.ok(there > 0)
+  b.drain()
+  connect(a, b, 1)
+  for (const end = Date.now() + 8000; b.core.dbInfo(there).entries < 2 && Date.now() < end; await new Promise(resolve => setTimeout(resolve, 10))) {
+    for (const p of [a, b]) p.core.tick(), p.drain()
+    carry(a, b, 1)
+    opened(b, there)
+  }
+  assert.deepEqual(b.core.dbRows(there), a.core.dbRows(db))
+  assert.equal(a.core.dbOpen('/orbitdb/none'), 0)
+  assert.equal(a.core.dbCreate({ name: 'x', type: 'nothing of ours' }), 0)
+  assert.equal(a.core.dbInfo(99), null)
+  assert.ok(a.core.dbClose(db) && a.core.dbInfo(db) === null)
+})
+
+test('core: from snapshots it is what it was, and goes on; damaged ones are refused', async () => {
+  const a = await peer()
+  for (let i = 0; i < 20; i++) a.ask('/todos', { text: `todo ${i}`, op: `o${i}` })
+  const db = opened(a, a.core.dbCreate({ name: 'log', write: ['*'] }))
+  for (let i = 0; i < 5; i++) a.core.dbAppend(db, 'add', undefined, i)
+  a.drain()
+  const saved = [1, db].map(number => a.core.snapshot(number))
+  const from = a.blocks.length
+  a.ask('/todos', { text: 'later', op: 'later' })
+  const damaged = saved[0].slice()
+  damaged[50] ^= 1
+  const core = await Core.load(module)
+  core.start({ secrets: a.secrets, release: 'r1', script: '/_holdfast/page.js?v=r1', bundle, agent: 'test' })
+  assert.equal(core.restore(1, damaged), false)
+  assert.equal(core.restore(1, saved[0]), true)
+  for (const { cid, block } of a.blocks) core.keep(cid, block)
+  for (const { database, cid, block } of a.blocks) if (!database) core.load(0, cid, block)
+  assert.equal(core.address(db), a.core.address(db))
+  assert.equal(core.restore(db, saved[1]), true)
+  for (const { database, cid, block } of a.blocks.slice(from)) if (database) assert.ok(core.load(database, cid, block))
+  core.ready()
+  assert.deepEqual(core.describe().versions, a.core.describe().versions)
+  assert.deepEqual([core.entries(1), core.entries(db), core.databases], [21, 5, a.core.databases])
+  for (let out = core.next(); out; out = core.next());
+  assert.deepEqual(core.dbRows(db), a.core.dbRows(db))
+})
+
 test('core: two browsers never draw the same secrets', async () => {
   const core = await Core.load(module)
   assert.notDeepEqual(core.secrets(), core.secrets())
