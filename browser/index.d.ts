@@ -270,6 +270,18 @@ export interface ReplicaOptions {
   on: ReplicaEvents
 }
 
+/** The databases added at run time, as the worker has them. */
+export class Opened {
+  open (address: string): Promise<DatabaseInfo>
+  create (options: { name: string } & CreateOptions): Promise<DatabaseInfo>
+  close (address: string): Promise<void>
+  list (): DatabaseInfo[]
+  info (address: string): DatabaseInfo
+  rows (address: string, query?: Query & { oldestFirst?: boolean }): Promise<Row[]>
+  row (address: string, key: unknown): Promise<Row | null>
+  append (address: string, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): Promise<string>
+}
+
 /** A peer of its own over IndexedDB; the one writer of its browser profile. */
 export class Replica {
   static open (options: ReplicaOptions): Promise<Replica>
@@ -284,14 +296,7 @@ export class Replica {
   durable (seq: number): Promise<void>
   /** All blocks are at hand: peers may be met. */
   readonly whole: Promise<void>
-  openDatabase (address: string): Promise<DatabaseInfo>
-  createDatabase (options: { name: string } & CreateOptions): Promise<DatabaseInfo>
-  closeDatabase (address: string): Promise<void>
-  databases (): DatabaseInfo[]
-  database (address: string): DatabaseInfo
-  rows (address: string, query?: Query & { oldestFirst?: boolean }): Promise<Row[]>
-  row (address: string, key: unknown): Promise<Row | null>
-  append (address: string, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): Promise<string>
+  readonly opened: Opened
   nodes (list: { url: string, peer: string }[]): Promise<void>
   connect (): void
   open (conn: number, dialer: boolean, peer: string): void

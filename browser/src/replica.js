@@ -3,17 +3,13 @@
 import { Core } from './core.js'
 import { Links } from './links.js'
 import { Meetings, readRelay } from './meetings.js'
+import { Opened } from './opened.js'
 import { Store } from './store.js'
+import { Warm } from './warm.js'
 
 const WRITER_LOCK = 'holdfast-writer'
 const UNSAID_MAX = 8
 const RETRY_MS = 5000 /* a store that refused is asked again */
-/* A snapshot spares the next start the reading of entries: when so many are new, and a tenth of all, and the last was so long ago. */
-const SNAPSHOT_MIN = 500
-const SNAPSHOT_PART = 10
-const SNAPSHOT_APART_MS = 60_000
-const SNAPSHOT_IDLE_MS = 1000
-const OPEN_MS = 60_000 /* a database whose manifest nobody has */
 
 /** The WebSocket of the node at an http(s) address. */
 export const linkOf = address => address.replace(/^http/, 'ws').replace(/\/$/, '') + '/p2p'
@@ -40,16 +36,15 @@ export class Replica {
 
   async #open (options) {
     this.store = await Store.open()
-    const [module, bundle, secrets, nodes, unsent, relays, snapshot] = await Promise.all([
-      options.module(), options.bundle(), this.store.get('secrets'), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays'),
-      this.store.get('snapshot')
+    const [module, bundle, secrets, nodes, unsent, relays] = await Promise.all([
+      options.module(), options.bundle(), this.store.get('secrets'), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays')
     ])
     this.core = await Core.load(module)
     /* Durable before it is used: a browser that forgot who it was would write under two names. */
     this.secrets = secrets ?? await this.store.setOnce('secrets', this.core.secrets())
     this.core.start({ secrets: this.secrets, release: options.release, script: options.script, bundle, agent: 'holdfast/0.1.0 browser' })
     this.#describe()
-    const kept = await this.#load(snapshot)
+    const kept = await this.warm.load()
     this.core.ready()
     this.siblings = nodes ?? []
     this.carried = unsent ?? {}
@@ -67,7 +62,7 @@ export class Replica {
     this.meetings = new Meetings(this, relays ?? [])
     this.pump()
     /** Resolves when all blocks are at hand. Pages are made before that; peers, who may ask for any block, are met after it. */
-    this.whole = this.#fill(kept)
+    this.whole = this.warm.fill(kept).then(done => { if (!done) this.#storeLost() }) /* then it is opened anew when somebody needs it */
   }
 
   constructor () {
@@ -87,10 +82,8 @@ export class Replica {
     this.failed = null /* the store refuses to write: until it does, nothing of ours is written or acknowledged */
     this.carried = {} /* database address -> own entries of an earlier life that nobody may have yet */
     this.written = {} /* the same, of this life: what is kept for the next */
-    this.others = [] /* blocks that are no entries: identities, manifests, lists of databases */
-    this.stocked = new Set() /* addresses of which the store has entries */
-    this.opening = new Map() /* address -> callers that wait for it to be open */
-    this.snapshot = { n: 0, at: -Infinity, timer: 0 } /* entries in the last one, when it was tried */
+    this.warm = new Warm(this)
+    this.opened = new Opened(this)
   }
 
   #lock () {
@@ -106,103 +99,13 @@ export class Replica {
   }
 
   /* The number of a database; 0: of a collection that this release does not have, or closed: its blocks are kept, not shown. */
-  #numberOf (address) {
+  numberOf (address) {
     const app = this.addresses.indexOf(address) + 1
     for (let n = app || this.addresses.length + 1; n <= this.core.databases; n++) if (this.core.address(n) === address) return n
     return 0
   }
 
-  #addressOf (number) { return this.addresses[number - 1] ?? this.core.address(number) }
-
-  get #total () {
-    let n = 0
-    for (let number = 1; number <= this.core.databases; number++) n += this.core.entries(number)
-    return n
-  }
-
-  /* From the snapshot, if there is one that fits, and what came later; else all blocks. Answers up to where blocks are not at hand yet. */
-  async #load (saved) {
-    const mark = saved && await this.store.holds(saved.mark) ? saved.mark : { key: 0 }
-    const restored = mark.key ? this.#restore(saved) : new Set()
-    const all = Array.from({ length: this.core.databases }, (_, i) => this.core.address(i + 1)).filter(Boolean)
-    const kept = all.every(address => restored.has(address)) ? mark.key : 0
-    const others = []
-    const entries = []
-    for await (const slice of this.store.slices(kept)) {
-      for (const record of slice) {
-        const { key, address, cid, block } = record
-        if (address) this.stocked.add(address)
-        this.core.keep(cid, block)
-        if (key > mark.key || (address && !restored.has(address))) (address ? entries : others).push(record)
-      }
-    }
-    this.#loadOthers(others)
-    const numbers = new Map([...this.stocked].map(address => [address, this.#numberOf(address)]))
-    for (const { address, cid, block } of entries) if (numbers.get(address)) this.core.load(numbers.get(address), cid, block)
-    this.snapshot.n = restored.size ? saved.n : 0
-    return kept
-  }
-
-  /* What is no entry says which databases there are beside the app's. */
-  #restore ({ parts, others }) {
-    const restored = new Set()
-    const take = number => {
-      const address = this.core.address(number)
-      const part = parts.find(p => p.address === address)
-      if (part && this.core.restore(number, part.bytes)) restored.add(address)
-    }
-    for (let number = 1; number <= this.addresses.length; number++) take(number)
-    this.#loadOthers(others)
-    for (let number = this.addresses.length + 1; number <= this.core.databases; number++) take(number)
-    return restored
-  }
-
-  /* Lists of databases among them are read when all is at hand that these name. */
-  #loadOthers (others) {
-    for (const { cid, block } of others) this.core.keep(cid, block)
-    for (const { cid, block } of others) this.core.load(0, cid, block)
-    this.others.push(...others.map(({ cid, block }) => ({ cid, block })))
-  }
-
-  async #fill (upTo) {
-    try {
-      for await (const slice of this.store.slices(0, upTo)) {
-        if (this.closed) return
-        for (const { address, cid, block } of slice) {
-          if (address) this.stocked.add(address)
-          this.core.keep(cid, block)
-        }
-      }
-    } catch (error) {
-      return this.#storeLost() /* it is opened anew when somebody needs it */
-    }
-    this.#snapshotSoon()
-  }
-
-  /* ---- snapshots ---- */
-
-  #snapshotSoon () {
-    const isNew = this.#total - this.snapshot.n
-    if (this.closed || this.snapshot.timer || isNew < Math.max(SNAPSHOT_MIN, this.snapshot.n / SNAPSHOT_PART)) return
-    const wait = Math.max(SNAPSHOT_IDLE_MS, this.snapshot.at + SNAPSHOT_APART_MS - performance.now())
-    this.snapshot.timer = setTimeout(() => this.#snapshotNow().catch(() => {}).then(() => { this.snapshot.timer = 0 }), wait)
-  }
-
-  /* Everything that the core has is in the store up to the mark, and everything that the store has is in the core. */
-  async #snapshotNow () {
-    const quiet = () => !this.closed && !this.committing && !this.failed && this.batch.length === 0
-    const { stored } = this
-    const mark = quiet() && await this.store.mark()
-    if (!mark || !quiet() || stored !== this.stored) return
-    const parts = []
-    for (let number = 1; number <= this.core.databases; number++) {
-      const bytes = this.core.address(number) && this.core.snapshot(number)
-      if (bytes) parts.push({ address: this.core.address(number), bytes })
-    }
-    const n = this.#total
-    this.snapshot = { ...this.snapshot, n, at: performance.now() }
-    await this.store.set('snapshot', { mark, parts, others: this.others, n })
-  }
+  addressOf (number) { return this.addresses[number - 1] ?? this.core.address(number) }
 
   /** Remembers the other nodes of the app, and the relays where others may find us, and holds links to all of them. */
   async nodes (list, relays) {
@@ -228,115 +131,41 @@ export class Replica {
   /** @returns {Promise<{status: number, headers: [string, string][], body: Uint8Array, seq: number, written: Uint8Array | null}>} resolved when durable */
   async handle (request) {
     const writes = request.method !== 'GET' && request.method !== 'HEAD'
-    if (this.closed || (writes && this.failed)) throw this.failed ?? new Error('this replica is closed')
-    this.writing = writes
-    const answer = this.core.handle({ origin: this.origin, ...request })
-    if (answer.seq) answer.written = this.core.written(answer.seq)
+    const handle = () => {
+      const answer = this.core.handle({ origin: this.origin, ...request })
+      if (answer.seq) answer.written = this.core.written(answer.seq)
+      return answer
+    }
+    if (writes) return this.write(handle)
+    if (this.closed) throw this.failed ?? new Error('this replica is closed')
+    const answer = handle()
     this.pump()
-    this.writing = false
     if (answer.seq) await this.durable(answer.seq)
     return answer
   }
 
-  durable (seq) {
-    if (seq <= this.stored) return Promise.resolve()
-    if (this.failed) return Promise.reject(this.failed)
-    return new Promise((resolve, reject) => this.waiting.push({ seq, resolve, reject }))
-  }
-
-  /* ---- OrbitDB databases added at run time: by address; they stay open until they are closed, in later lives too ---- */
-
-  /** Resolves to what it is when it is open. */
-  async openDatabase (address) {
-    await this.whole
-    const number = this.core.dbOpen(address)
-    if (!number) throw new Error(`${address}: no address of a database, or too many are open`)
-    this.pump()
-    return this.#whenOpen(this.core.address(number))
-  }
-
-  async createDatabase (options) {
-    await this.whole
-    const number = this.core.dbCreate(options)
-    if (!number) throw new Error('no name, no such type, or too many databases are open')
-    this.pump()
-    return this.#whenOpen(this.core.address(number))
-  }
-
-  async closeDatabase (address) {
-    this.core.dbClose(this.#openNumber(address))
-    this.pump()
-    await this.durable(this.lastSeq)
-  }
-
-  databases () {
-    const numbers = Array.from({ length: this.core.databases }, (_, i) => i + 1).slice(this.addresses.length)
-    return numbers.map(n => this.core.dbInfo(n)).filter(Boolean)
-  }
-
-  database (address) { return this.core.dbInfo(this.#openNumber(address)) }
-  async rows (address, query) { return this.whole.then(() => this.core.dbRows(this.#openNumber(address), query)) }
-  async row (address, key) { return this.whole.then(() => this.core.dbGet(this.#openNumber(address), key)) }
-
-  /** op: add, put, del. Resolves to the entry's hash when it is durable. */
-  async append (address, op, key, value) {
+  /** `act` writes, and answers with the sequence number of what it wrote, or 0. Resolves to its answer when that is durable. */
+  async write (act) {
     if (this.closed || this.failed) throw this.failed ?? new Error('this replica is closed')
     this.writing = true
     try {
-      const { seq, hash } = this.core.dbAppend(this.#openNumber(address), op, key, value)
+      const answer = act()
       this.pump()
       this.writing = false
-      await this.durable(seq)
-      return hash
+      if (answer.seq) await this.durable(answer.seq)
+      return answer
     } finally {
       this.writing = false
     }
   }
 
-  #openNumber (address) {
-    const number = this.#numberOf(address)
-    if (number <= this.addresses.length) throw new Error(`${address}: not open`)
-    return number
-  }
+  /** Nothing is on its way to the store. */
+  get quiet () { return !this.closed && !this.committing && !this.failed && this.batch.length === 0 }
 
-  #whenOpen (address) {
-    const info = this.database(address)
-    if (info.state === 'open') return info
-    if (info.state === 'broken') throw new Error(info.problem)
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(() => { caller.tell({ problem: 'nobody here has what stands under this address' }) }, OPEN_MS)
-      const caller = {
-        tell: told => {
-          clearTimeout(late)
-          this.opening.set(address, (this.opening.get(address) ?? []).filter(c => c !== caller))
-          if (told.state === 'open') resolve(told)
-          else reject(new Error(told.problem))
-        }
-      }
-      this.opening.set(address, [...this.opening.get(address) ?? [], caller])
-    })
-  }
-
-  #databaseNews (number) {
-    const info = this.core.dbInfo(number)
-    if (!info) return
-    if (info.state === 'loading') this.#loadDatabase(number, info.address).catch(() => {})
-    if (info.state === 'open' || info.state === 'broken') for (const caller of this.opening.get(info.address) ?? []) caller.tell(info)
-    this.on.database(info.address)
-  }
-
-  /* It was open once, perhaps: what the store has of it comes before what peers have. */
-  async #loadDatabase (number, address) {
-    const isLoading = () => !this.closed && this.core.address(number) === address && this.core.dbInfo(number)?.state === 'loading'
-    if (this.stocked.has(address)) {
-      for await (const slice of this.store.slices()) {
-        if (!isLoading()) return
-        for (const record of slice) if (record.address === address) this.core.load(number, record.cid, record.block)
-      }
-    }
-    if (!isLoading()) return
-    this.core.dbLoaded(number)
-    this.pump()
+  durable (seq) {
+    if (seq <= this.stored) return Promise.resolve()
+    if (this.failed) return Promise.reject(this.failed)
+    return new Promise((resolve, reject) => this.waiting.push({ seq, resolve, reject }))
   }
 
   /* ---- connections ---- */
@@ -411,7 +240,7 @@ export class Replica {
   #take (out) {
     switch (out.kind) {
       case 'store':
-        this.#keep(out.seq, out.database ? this.#addressOf(out.database) : '', out.cid, out.bytes)
+        this.#keep(out.seq, out.database ? this.addressOf(out.database) : '', out.cid, out.bytes)
         break
       case 'send':
         if (this.links.has(out.conn)) this.links.send(out.conn, out.bytes)
@@ -448,7 +277,7 @@ export class Replica {
         break
       case 'level':
         this.lastSync = Date.now()
-        this.#confirmed(this.#addressOf(out.database))
+        this.#confirmed(this.addressOf(out.database))
         if (out.database > this.addresses.length) break /* pages do not wait for those */
         for (const [number, c] of this.conns) {
           if (c.peer !== out.peer) continue
@@ -464,7 +293,7 @@ export class Replica {
         else this.on.changed()
         break
       case 'database':
-        this.#databaseNews(out.database)
+        this.opened.news(out.database)
         break
       case 'introduced':
         this.#introduced(out.peer, out.peers)
@@ -494,8 +323,7 @@ export class Replica {
   #keep (seq, address, cid, block) {
     this.batch.push({ seq, address, cid, block })
     this.lastSeq = seq
-    if (address) this.stocked.add(address)
-    else this.others.push({ cid, block })
+    this.warm.storing(address, cid, block)
     if (this.writing && address) this.written[address] = (this.written[address] ?? 0) + 1
   }
 
@@ -532,7 +360,7 @@ export class Replica {
     if (this.closed) this.#commit()
     else this.pump()
     if (!this.committing && this.batch.length === 0) this.idle()
-    this.#snapshotSoon()
+    this.warm.soon()
   }
 
   /* In order or not at all: what was refused stays first in line. Whoever waits for it is told that it was not kept; should it be later, the same form
@@ -579,7 +407,7 @@ export class Replica {
     this.meetings.stop()
     clearTimeout(this.timer)
     clearTimeout(this.retryTimer)
-    clearTimeout(this.snapshot.timer)
+    this.warm.stop()
     if (this.committing) await new Promise(resolve => { this.idle = resolve })
     for (const w of this.waiting) w.reject(new Error('this replica was closed'))
     this.store.close()

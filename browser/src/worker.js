@@ -407,7 +407,8 @@ const MESSAGES = {
   /* Databases added at run time; the answer goes through a port of the question's own. */
   db: async ({ call, args }, _, port) => {
     try {
-      port.postMessage({ value: await DATABASE_CALLS[call](await replica(), ...args) })
+      if (!DATABASE_CALLS.includes(call)) throw new Error(`${call}: no such call`)
+      port.postMessage({ value: await (await replica()).opened[call](...args) })
     } catch (error) {
       port.postMessage({ error: error.message })
     }
@@ -418,16 +419,7 @@ const MESSAGES = {
   }
 }
 
-const DATABASE_CALLS = {
-  open: (open, address) => open.openDatabase(address),
-  create: (open, options) => open.createDatabase(options),
-  close: (open, address) => open.closeDatabase(address),
-  list: open => open.databases(),
-  info: (open, address) => open.database(address),
-  rows: (open, address, query) => open.rows(address, query),
-  row: (open, address, key) => open.row(address, key),
-  append: (open, address, op, key, value) => open.append(address, op, key, value)
-}
+const DATABASE_CALLS = ['open', 'create', 'close', 'list', 'info', 'rows', 'row', 'append'] /* of opened.js */
 
 async function toNetworker (message) {
   const client = networker && await self.clients.get(networker)
