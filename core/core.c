@@ -1,7 +1,7 @@
 /* core: see core.h. Ties app, collections, logs and the peer together; owns no protocol and no rule of its own.
  *
  *   handle -> app -> operations -> log.append -> collection.apply -> STORE
- *   recv   -> swarm -> bitswap | sync | signal;  sync -> log.join -> collection.apply -> STORE
+ *   recv   -> host -> swarm -> bitswap | sync | signal;  sync -> log.join -> collection.apply -> STORE
  *   stored -> sync.durable: only now do others see what we wrote
  */
 #include "core_private.h"
@@ -96,12 +96,16 @@ static hf_err peer_init(hf_core *core) {
         .random_ctx = core->config.random_ctx,
         .conns_max = CONNS_MAX,
     };
+    hf_host_config host = {.swarm = config, .can_dial = core->config.can_dial, .ctx = core->config.dial_ctx,
+                             .dialling = core->config.dialling};
     hf_block_source blocks = {hf_core_block_get, core};
-    core->swarm = hf_swarm_new(core->mem, &config);
-    if (!core->swarm) return HF_NOMEM;
+    core->host = hf_host_new(core->mem, &host);
+    if (!core->host) return HF_NOMEM;
+    core->swarm = hf_host_swarm(core->host);
     core->bitswap = hf_bitswap_new(core->mem, core->swarm, TAG_BITSWAP, blocks);
     if (!core->bitswap) return HF_NOMEM;
-    hf_gossip_config gossip = {.ed25519_seed = config.ed25519_seed, .random = config.random, .random_ctx = config.random_ctx};
+    hf_gossip_config gossip = {.ed25519_seed = config.ed25519_seed, .random = config.random, .random_ctx = config.random_ctx,
+                               .px = core->config.names_peers};
     core->gossip = hf_gossip_new(core->mem, core->swarm, TAG_GOSSIP, &gossip);
     if (!core->gossip) return HF_NOMEM;
     core->sync = hf_sync_new(core->mem, core->swarm, core->bitswap, blocks, TAG_SYNC);
@@ -144,7 +148,7 @@ void hf_core_free(hf_core *core) {
     hf_sync_free(core->sync);
     hf_gossip_free(core->gossip);
     hf_bitswap_free(core->bitswap);
-    hf_swarm_free(core->swarm);
+    hf_host_free(core->host);
     for (size_t i = 0; i < core->n_databases; i++)
         if (core->databases[i]) hf_core_db_free(core, core->databases[i]);
     size_t n = core->app ? hf_app_n_schemas(core->app) : 0;
@@ -263,11 +267,11 @@ hf_err hf_core_written(hf_core *core, uint64_t seq, hf_buf *buf) {
 /* ---- the peer ---- */
 
 hf_err hf_core_conn_open(hf_core *core, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote) {
-    return hf_swarm_conn_open(core->swarm, now_ms, conn, dialer, expected, remote);
+    return hf_host_conn_open_own(core->host, now_ms, conn, dialer, expected, remote);
 }
 
 hf_err hf_core_conn_recv(hf_core *core, uint64_t now_ms, uint64_t conn, hf_bytes bytes) {
-    return hf_swarm_conn_recv(core->swarm, now_ms, conn, bytes);
+    return hf_host_conn_recv(core->host, now_ms, conn, bytes);
 }
 
 hf_err hf_core_conn_open_channels(hf_core *core, uint64_t now_ms, uint64_t conn, const hf_channels_open *open) {
@@ -288,15 +292,17 @@ void hf_core_channel_busy(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_
     hf_swarm_channel_busy(core->swarm, now_ms, conn, channel, busy);
 }
 
-void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn) { hf_swarm_conn_lost(core->swarm, now_ms, conn); }
+void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn) { hf_host_conn_lost(core->host, now_ms, conn); }
 
 void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const char *reason) {
     hf_swarm_conn_close(core->swarm, now_ms, conn, reason);
 }
 
-void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy) { hf_swarm_conn_busy(core->swarm, now_ms, conn, busy); }
+void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy) { hf_host_conn_busy(core->host, now_ms, conn, busy); }
 
 hf_err hf_core_addresses(hf_core *core, const hf_bytes *addrs, size_t n_addrs) { return hf_swarm_addresses(core->swarm, addrs, n_addrs); }
+
+hf_host *hf_core_host(const hf_core *core) { return core->host; }
 
 hf_err hf_core_signal(hf_core *core, uint64_t now_ms, const hf_peer_id *to, hf_bytes data) {
     return hf_signal_send(core->signal, now_ms, to, data);

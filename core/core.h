@@ -16,7 +16,7 @@
 #include "log/log.h"
 #include "orbit/operation.h"
 #include "p2p/bitswap.h"
-#include "p2p/swarm.h"
+#include "p2p/host.h"
 #include "p2p/webrtc_signal.h"
 
 typedef struct hf_core hf_core;
@@ -40,6 +40,11 @@ typedef struct hf_core_config {
     const hf_spread *spread;         /* for checking many signatures at a time; NULL: one after another. Borrowed for the core's life. */
     hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet */
     void *random_ctx;
+    /* As in host.h; NULL: the core never asks for a channel. */
+    const struct hf_host_dialling *dialling;
+    bool (*can_dial)(void *ctx, hf_bytes address);
+    void *dial_ctx;
+    bool names_peers;                /* names other peers to those that a gossip mesh has no room for */
 } hf_core_config;
 
 /* NULL: no memory, or the app does not parse: then *ret_problem (in the arena) says why. */
@@ -88,6 +93,10 @@ void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn);
 void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const char *reason);
 void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy);
 HF_MUST_USE hf_err hf_core_addresses(hf_core *core, const hf_bytes *addrs, size_t n_addrs);
+/* The libp2p peer below (host.h): parts are added to it between hf_core_new and hf_core_start, wishes for connections made; their tags are from
+ * HF_CORE_TAG_PARTS on. The core drains it: what a part says comes as HF_OUT_SAID. */
+hf_host *hf_core_host(const hf_core *core);
+enum { HF_CORE_TAG_PARTS = 0x1000 };
 /* A small message to a peer, direct or through a carrier. HF_NOT_FOUND: nobody can reach it now. */
 HF_MUST_USE hf_err hf_core_signal(hf_core *core, uint64_t now_ms, const hf_peer_id *to, hf_bytes data);
 
@@ -128,11 +137,17 @@ typedef enum hf_out_kind {
     HF_OUT_RTC_CALL,     /* session, peer: make an offer */
     HF_OUT_RTC_HEARD,    /* session, peer, type, bytes: an offer to be answered, the answer to ours, a candidate */
     HF_OUT_RTC_ENDED,    /* session (0: there was none yet), peer, reason: it came to nothing */
+    HF_OUT_DIAL,         /* dial, bytes (a binary multiaddr), port, at_ms: open a channel; answer with hf_host_conn_open or hf_host_dial_failed */
+    HF_OUT_DIAL_OFF,     /* dial: not wanted any more, no answer is needed */
+    HF_OUT_CONNECTED,    /* context, peer, reason: how a wish of hf_host_connect went */
+    HF_OUT_SAID,         /* part, said: as HF_HOST_SAID */
+    HF_OUT_NAMED,        /* peer: to be tried, said one whose gossip mesh had no room for us; bytes: where it is, signed by itself (peer_record.h), or empty */
 } hf_out_kind;
 
 typedef struct hf_out {
     hf_out_kind kind;
-    uint64_t seq, conn;
+    uint64_t seq, conn, dial, context, at_ms;
+    hf_host_port port;
     uint32_t session;
     hf_webrtc_signal_type type;
     uint32_t database;           /* 1 + index of the schema, or the number of one added at run time; 0: none */
@@ -142,8 +157,9 @@ typedef struct hf_out {
     const hf_peer_id *peers;
     size_t n_peers;
     bool last, waits;
-    const char *reason;
+    const char *reason, *part;
     const hf_identify *identify;
+    const void *said;
 } hf_out;
 
 hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *ret_out);

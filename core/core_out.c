@@ -20,20 +20,28 @@ static hf_out_kind conn_up(hf_core *core, uint64_t now_ms, const hf_swarm_out *e
     return HF_OUT_PEER_UP;
 }
 
-static void conn_down(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
-    for (size_t i = 0; i < core->n_conns; i++)
-        if (core->conns[i].conn == e->conn) {
-            core->conns[i] = core->conns[--core->n_conns];
-            break;
-        }
-    if (e->last) hf_bitswap_event(core->bitswap, now_ms, e);
-    hf_gossip_event(core->gossip, now_ms, e);
-    hf_sync_event(core->sync, now_ms, e);
+/* A peer with limited connections left is gone for all that does not run on those. */
+static bool conn_down(hf_core *core, uint64_t now_ms, const hf_swarm_out *event) {
+    hf_swarm_out e = *event;
+    size_t n = 0;
+    for (size_t i = core->n_conns; i-- > 0;) {
+        if (core->conns[i].conn == e.conn) core->conns[i] = core->conns[--core->n_conns];
+        else n += hf_peer_id_eq(&core->conns[i].peer, &e.peer);
+    }
+    e.last = n == 0;
+    if (e.last) hf_bitswap_event(core->bitswap, now_ms, &e);
+    hf_gossip_event(core->gossip, now_ms, &e);
+    hf_sync_event(core->sync, now_ms, &e);
+    return e.last;
 }
 
-static void from_gossip(hf_core *core, uint64_t now_ms, const hf_gossip_out *g) {
+static hf_out_kind from_gossip(hf_core *core, uint64_t now_ms, const hf_gossip_out *g, hf_out *out) {
+    out->peer = g->other;
+    out->bytes = g->record;
+    if (g->kind == HF_GOSSIP_PEER) return core->config.dialling ? HF_OUT_NAMED : HF_OUT_NONE;
     if (g->kind == HF_GOSSIP_ABUSE) close_peer(core, now_ms, &g->peer, g->reason);
     else hf_sync_gossip_event(core->sync, now_ms, g);
+    return HF_OUT_NONE;
 }
 
 static void dispatch(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
@@ -43,17 +51,14 @@ static void dispatch(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
     else if (hf_sync_owns_tag(core->sync, e->tag)) hf_sync_event(core->sync, now_ms, e);
 }
 
-/* One of the swarm's outputs: the shell's business is returned, the rest goes to whom it concerns. */
+/* One of the swarm's events: the shell's business is returned, the rest goes to whom it concerns. */
 static hf_out_kind from_swarm(hf_core *core, uint64_t now_ms, const hf_swarm_out *e, hf_out *out) {
-    out->conn = e->conn;
-    out->peer = e->peer;
     out->last = e->last;
-    out->bytes = e->bytes;
     out->reason = e->reason;
     out->identify = e->identify;
+    bool of_conn = e->kind == HF_SWARM_CONN_UP || e->kind == HF_SWARM_IDENTIFIED || e->kind == HF_SWARM_CONN_DOWN;
+    if (of_conn && e->limited) return HF_OUT_NONE; /* nothing of the core's runs there */
     switch (e->kind) {
-    case HF_SWARM_SEND: return HF_OUT_SEND;
-    case HF_SWARM_CONN_CLOSE: return HF_OUT_CONN_CLOSE;
     case HF_SWARM_CONN_UP: hf_gossip_event(core->gossip, now_ms, e); return conn_up(core, now_ms, e);
     case HF_SWARM_IDENTIFIED:
         hf_core_db_peer(core, now_ms, &e->peer);
@@ -61,9 +66,33 @@ static hf_out_kind from_swarm(hf_core *core, uint64_t now_ms, const hf_swarm_out
         hf_signal_event(core->signal, now_ms, e);
         hf_sync_event(core->sync, now_ms, e);
         return HF_OUT_PEER_KNOWN;
-    case HF_SWARM_CONN_DOWN: conn_down(core, now_ms, e); return HF_OUT_PEER_DOWN;
+    case HF_SWARM_CONN_DOWN: out->last = conn_down(core, now_ms, e); return HF_OUT_PEER_DOWN;
     default: dispatch(core, now_ms, e); return HF_OUT_NONE;
     }
+}
+
+static hf_out_kind from_host(hf_core *core, uint64_t now_ms, const hf_host_out *h, hf_out *out) {
+    out->conn = h->conn;
+    out->peer = h->peer;
+    out->bytes = h->bytes;
+    out->reason = h->reason;
+    out->dial = h->dial;
+    out->port = h->port;
+    out->at_ms = h->at_ms;
+    out->context = h->context;
+    out->part = h->part;
+    out->said = h->said;
+    switch (h->kind) {
+    case HF_HOST_SEND: return HF_OUT_SEND;
+    case HF_HOST_CLOSE: return HF_OUT_CONN_CLOSE;
+    case HF_HOST_DIAL: return HF_OUT_DIAL;
+    case HF_HOST_DIAL_OFF: return HF_OUT_DIAL_OFF;
+    case HF_HOST_CONNECTED: return HF_OUT_CONNECTED;
+    case HF_HOST_EVENT: return from_swarm(core, now_ms, h->event, out);
+    case HF_HOST_SAID: return HF_OUT_SAID;
+    case HF_HOST_NONE: break;
+    }
+    return HF_OUT_NONE;
 }
 
 static hf_out_kind from_sync(hf_core *core, uint64_t now_ms, const hf_sync_out *s, hf_out *out) {
@@ -130,23 +159,21 @@ static bool show_change(hf_core *core, hf_out *out) {
 
 hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
     for (;;) {
-        hf_swarm_out swarm;
+        hf_host_out host;
         hf_bitswap_out bitswap;
         hf_gossip_out gossip;
         hf_sync_out sync;
         hf_signal_out signal;
         memset(out, 0, sizeof *out);
         if (show_record(core, out)) return out->kind = HF_OUT_STORE;
-        if (hf_swarm_next(core->swarm, &swarm)) {
-            if (!hf_core_relay_event(core, now_ms, &swarm)) out->kind = from_swarm(core, now_ms, &swarm, out);
-        }
+        if (hf_host_next(core->host, now_ms, &host)) out->kind = from_host(core, now_ms, &host, out);
         else if (hf_bitswap_next(core->bitswap, &bitswap)) {
             if (bitswap.kind == HF_BITSWAP_ABUSE) close_peer(core, now_ms, &bitswap.peer, bitswap.reason);
             else { /* by CID: several may have asked for the same block, and bitswap keeps one context */
                 hf_core_db_bitswap(core, now_ms, &bitswap);
                 hf_sync_bitswap(core->sync, now_ms, &bitswap);
             }
-        } else if (hf_gossip_next(core->gossip, &gossip)) from_gossip(core, now_ms, &gossip);
+        } else if (hf_gossip_next(core->gossip, &gossip)) out->kind = from_gossip(core, now_ms, &gossip, out);
         else if (hf_sync_next(core->sync, now_ms, &sync)) out->kind = from_sync(core, now_ms, &sync, out);
         else if (hf_signal_next(core->signal, &signal)) out->kind = from_signal(core, now_ms, &signal, out);
         else if (hf_core_relay_next(core, now_ms, out)) {
@@ -161,12 +188,12 @@ hf_out_kind hf_core_next(hf_core *core, uint64_t now_ms, hf_out *out) {
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t hf_core_deadline(const hf_core *core) {
-    uint64_t at = earlier(earlier(hf_swarm_deadline(core->swarm), hf_core_relay_deadline(core)), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
+    uint64_t at = earlier(earlier(hf_host_deadline(core->host), hf_core_relay_deadline(core)), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
     return earlier(at, earlier(hf_sync_deadline(core->sync), hf_core_db_deadline(core)));
 }
 
 void hf_core_tick(hf_core *core, uint64_t now_ms) {
-    hf_swarm_tick(core->swarm, now_ms);
+    hf_host_tick(core->host, now_ms);
     hf_bitswap_tick(core->bitswap, now_ms);
     hf_gossip_tick(core->gossip, now_ms);
     hf_sync_tick(core->sync, now_ms);

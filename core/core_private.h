@@ -77,7 +77,8 @@ struct hf_core {
     hf_collection **collections; /* of the app, in the same order, for hf_app_state */
     uint8_t (*versions)[32];
     size_t n_collections;
-    hf_swarm *swarm;
+    hf_host *host;
+    hf_swarm *swarm;             /* the host's */
     hf_bitswap *bitswap;
     hf_gossip *gossip;
     hf_sync *sync;
@@ -112,8 +113,6 @@ void hf_core_app_id(const hf_core_config *config, uint8_t ret[32]);
 /* ---- core_relay.c: nothing of it does anything without config.relayed ---- */
 HF_MUST_USE hf_err hf_core_relay_init(hf_core *core);
 void hf_core_relay_free(hf_core *core);                             /* before the swarm */
-/* Every event of the swarm first. True: nobody else need see it. What is told of a direct connection's end may change: limited ones do not count. */
-bool hf_core_relay_event(hf_core *core, uint64_t now_ms, hf_swarm_out *e);
 bool hf_core_relay_next(hf_core *core, uint64_t now_ms, hf_out *out); /* false: nothing is due; `kind` NONE: nothing for the shell */
 void hf_core_relay_tick(hf_core *core, uint64_t now_ms);
 uint64_t hf_core_relay_deadline(const hf_core *core);

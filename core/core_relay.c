@@ -41,24 +41,6 @@ struct hf_core_relay {
     size_t n_failed;
 };
 
-hf_err hf_core_relay_init(hf_core *core) {
-    hf_core_relay *r = core->relay = hf_alloc(core->mem, sizeof *r);
-    if (!r) return HF_NOMEM;
-    hf_buf_init(&r->text, core->mem);
-    r->relay = hf_relay_new(core->mem, core->swarm, TAG_RELAY, &(hf_relay_config){.unix_offset_ms = core->config.unix_offset_ms});
-    r->signal = r->relay ? hf_webrtc_signal_new(core->mem, core->swarm, TAG_WEBRTC) : NULL;
-    return r->signal ? HF_OK : HF_NOMEM;
-}
-
-void hf_core_relay_free(hf_core *core) {
-    hf_core_relay *r = core->relay;
-    if (!r) return;
-    hf_webrtc_signal_free(r->signal);
-    hf_relay_free(r->relay);
-    hf_buf_deinit(&r->text);
-    hf_release(core->mem, r, sizeof *r);
-}
-
 /* ---- reservations ---- */
 
 hf_err hf_core_reserve(hf_core *core, uint64_t now_ms, const hf_peer_id *relay) {
@@ -186,7 +168,7 @@ static void relay_said(hf_core_relay *r, const hf_relay_out *said) {
 
 /* ---- the swarm's events ---- */
 
-static void take_conn(hf_core *core, uint64_t now_ms, hf_swarm_out *e) {
+static void take_conn(hf_core *core, uint64_t now_ms, const hf_swarm_out *e) {
     hf_core_relay *r = core->relay;
     call *c = hf_relay_is_conn(e->conn) ? find_call(r, 0, e->conn) : NULL;
     if (c && e->kind != HF_SWARM_IDENTIFIED) {
@@ -194,22 +176,44 @@ static void take_conn(hf_core *core, uint64_t now_ms, hf_swarm_out *e) {
         else call_failed(r, &c->peer, e->reason);
         c->number = 0;
     }
-    if (e->kind != HF_SWARM_CONN_DOWN || e->limited) return;
-    size_t n = 0; /* limited connections to the peer are nobody's but ours */
-    for (size_t i = 0; i < core->n_conns; i++) n += core->conns[i].conn != e->conn && hf_peer_id_eq(&core->conns[i].peer, &e->peer);
-    e->last = n == 0;
 }
 
-bool hf_core_relay_event(hf_core *core, uint64_t now_ms, hf_swarm_out *e) {
+/* A carrier of the host (p2p/host.h): every event comes here first. */
+static bool on_event(void *ctx, uint64_t now_ms, const hf_swarm_out *e) {
+    hf_core *core = ctx;
     hf_core_relay *r = core->relay;
-    if (!r) return false;
     bool of_conn = e->kind == HF_SWARM_CONN_UP || e->kind == HF_SWARM_IDENTIFIED || e->kind == HF_SWARM_CONN_DOWN;
     if (of_conn || (e->kind == HF_SWARM_CONN_CLOSE && hf_relay_is_conn(e->conn))) take_conn(core, now_ms, e);
     if (hf_relay_event(r->relay, now_ms, e)) return true;
-    if (of_conn) return e->limited;
+    if (of_conn) return e->limited; /* those are nobody's but ours */
     if (e->kind == HF_SWARM_SEND || e->kind == HF_SWARM_CONN_CLOSE || e->tag != TAG_WEBRTC) return false;
     hf_webrtc_signal_event(r->signal, now_ms, e);
     return true;
+}
+
+/* ---- life; the core asks what comes out and keeps the time ---- */
+
+static bool nothing(void *ctx, uint64_t now_ms, hf_host_out *out) { return (void)ctx, (void)now_ms, (void)out, false; }
+static void stays(void *ctx) { (void)ctx; }
+
+hf_err hf_core_relay_init(hf_core *core) {
+    hf_core_relay *r = core->relay = hf_alloc(core->mem, sizeof *r);
+    if (!r) return HF_NOMEM;
+    hf_buf_init(&r->text, core->mem);
+    r->relay = hf_relay_new(core->mem, core->swarm, TAG_RELAY, &(hf_relay_config){.unix_offset_ms = core->config.unix_offset_ms});
+    r->signal = r->relay ? hf_webrtc_signal_new(core->mem, core->swarm, TAG_WEBRTC) : NULL;
+    if (!r->signal) return HF_NOMEM;
+    hf_host_part part = {.name = "meet", .ctx = core, .carrier = true, .event = on_event, .next = nothing, .free = stays};
+    return hf_host_add(core->host, &part);
+}
+
+void hf_core_relay_free(hf_core *core) {
+    hf_core_relay *r = core->relay;
+    if (!r) return;
+    hf_webrtc_signal_free(r->signal);
+    hf_relay_free(r->relay);
+    hf_buf_deinit(&r->text);
+    hf_release(core->mem, r, sizeof *r);
 }
 
 /* ---- sessions ---- */

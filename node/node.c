@@ -224,6 +224,11 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_RTC_CALL:
     case HF_OUT_RTC_HEARD:
     case HF_OUT_RTC_ENDED:
+    case HF_OUT_DIAL:
+    case HF_OUT_DIAL_OFF:
+    case HF_OUT_CONNECTED:
+    case HF_OUT_SAID:
+    case HF_OUT_NAMED:
     case HF_OUT_NONE: break;
     }
 }

@@ -101,6 +101,7 @@ static const char *make_host(hf_p2pd *d) {
                   .agent = HF_TEXT("holdfast/0.1.0 p2pd"), .random = hf_p2pd_random, .conns_max = CONNS_MAX,
                   .conns_per_peer_max = CONNS_PER_PEER_MAX, .streams_in_max = STREAMS_IN_MAX},
         .can_dial = hf_p2pd_net_can_dial,
+        .dialling = &hf_host_dialling,
     };
     d->host = hf_host_new(&d->mem, &config);
     if (!d->host) return "out of memory";

@@ -28,12 +28,16 @@ typedef struct hf_host_config {
     /* Which addresses the shell can dial (binary multiaddr without the last /p2p/PEER). Those over a relay are asked of the parts. */
     bool (*can_dial)(void *ctx, hf_bytes address);
     void *ctx;
+    /* &hf_host_dialling: with an address book and a dialer. NULL: without, and without their code: nothing under "wishes" may be called, no HF_HOST_DIAL
+     * comes, and channels are opened with hf_host_conn_open_own. */
+    const struct hf_host_dialling *dialling;
 } hf_host_config;
+extern const struct hf_host_dialling hf_host_dialling;
 
 hf_host *hf_host_new(hf_mem *mem, const hf_host_config *config);
 void hf_host_free(hf_host *host);      /* with its parts; NULL allowed */
 hf_swarm *hf_host_swarm(const hf_host *host);
-hf_book *hf_host_book(const hf_host *host);
+hf_book *hf_host_book(const hf_host *host); /* NULL: not dialling */
 const hf_peer_id *hf_host_self(const hf_host *host);
 
 /* ---- parts ---- */
@@ -57,6 +61,11 @@ typedef struct hf_host_part {
     /* For carriers: dials of addresses over a relay. The answer is hf_host_dial_opened or hf_host_dial_failed. */
     bool (*can_dial)(void *ctx, hf_bytes address);
     void (*dial)(void *ctx, uint64_t now_ms, uint64_t dial, const hf_peer_id *peer, hf_bytes address);
+    /* For parts that want channels in a way of their own (host_dials.h): `next` fills *out as HF_HOST_DIAL or HF_HOST_DIAL_OFF, with a number < 2^48
+     * of its own; these tell what came of it. `opened` opens the connection on the swarm; `ended`: any connection of the swarm is gone, up or not. */
+    hf_err (*opened)(void *ctx, uint64_t now_ms, uint64_t dial, uint64_t conn, hf_bytes remote);
+    void (*failed)(void *ctx, uint64_t now_ms, uint64_t dial, const char *reason);
+    void (*ended)(void *ctx, uint64_t now_ms, uint64_t conn, const char *reason);
 } hf_host_part;
 
 /* Adds a part (copied); it stays until hf_host_free, which calls its `free`. HF_LIMIT: too many; then `free` is not called. */
@@ -72,6 +81,8 @@ HF_MUST_USE hf_err hf_host_part_connect(hf_host *host, uint64_t now_ms, const vo
 /* A byte channel is up. dial: the number from HF_HOST_DIAL; 0: the other side dialled. HF_STATE: the dial was called off; HF_LIMIT: too many:
  * the shell closes the channel. */
 HF_MUST_USE hf_err hf_host_conn_open(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t dial, hf_bytes remote);
+/* The same for a channel that the shell made of its own accord, without HF_HOST_DIAL. */
+HF_MUST_USE hf_err hf_host_conn_open_own(hf_host *host, uint64_t now_ms, uint64_t conn, bool dialer, const hf_peer_id *expected, hf_bytes remote);
 HF_MUST_USE hf_err hf_host_conn_recv(hf_host *host, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
 /* A WebRTC connection is up; `expected` of a dial counts as well as open's. */
 HF_MUST_USE hf_err hf_host_conn_open_channels(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t dial, const hf_channels_open *open);
@@ -101,16 +112,21 @@ typedef enum hf_host_kind {
     HF_HOST_NONE = 0,
     HF_HOST_SEND,      /* conn, bytes: give to the channel, in this order; records (channels.h) for a WebRTC connection */
     HF_HOST_CLOSE,     /* conn, reason: close the channel after what was sent; do not call conn_lost for it */
-    HF_HOST_DIAL,      /* dial, bytes (a binary multiaddr): open a channel; answer with conn_open or dial_failed */
+    HF_HOST_DIAL,      /* dial, bytes (a binary multiaddr), port, at_ms: open a channel; answer with conn_open or dial_failed */
     HF_HOST_DIAL_OFF,  /* dial: not wanted any more, no answer is needed */
     HF_HOST_CONNECTED, /* context, peer; reason: NULL when it worked, else why not */
     HF_HOST_EVENT,     /* event: CONN_UP, IDENTIFIED, CONN_DOWN of all, and what happens on streams with the shell's tags */
     HF_HOST_SAID,      /* part (its name), said: what a part hands out, in its own type */
 } hf_host_kind;
 
+/* The port to dial from. OWN: the one that we listen on, if it can be; the same one again and again shows a NAT the same face. FRESH: never that one. */
+typedef enum hf_host_port { HF_HOST_PORT_ANY, HF_HOST_PORT_OWN, HF_HOST_PORT_FRESH } hf_host_port;
+
 struct hf_host_out {
     hf_host_kind kind;
     uint64_t conn, dial, context;
+    hf_host_port port;
+    uint64_t at_ms;    /* DIAL: not before this time; 0: now */
     hf_peer_id peer;
     hf_bytes bytes;
     const char *reason, *part;

@@ -60,7 +60,7 @@ static net *start(size_t n) {
         uint8_t seed[32] = {(uint8_t)(i + 1)};
         e->random = i + 1;
         hf_host_config config = {.swarm = {.ed25519_seed = seed, .agent = HF_TEXT("test"), .random = hf_test_random_fill, .random_ctx = &e->random},
-                                 .can_dial = can_dial};
+                                 .can_dial = can_dial, .dialling = &hf_host_dialling};
         e->host = hf_host_new(hf_test_mem(), &config);
         hf_buf_init(&e->received, hf_test_mem());
         hf_buf_init(&e->news, hf_test_mem());
@@ -384,7 +384,7 @@ HF_TEST(host_survives_no_memory) {
         uint64_t random = 1;
         hf_relay *relay;
         hf_relay_config relay_config = {.serve = true};
-        hf_host_config config = {.swarm = {.ed25519_seed = seed, .random = hf_test_random_fill, .random_ctx = &random}, .can_dial = can_dial};
+        hf_host_config config = {.swarm = {.ed25519_seed = seed, .random = hf_test_random_fill, .random_ctx = &random}, .can_dial = can_dial, .dialling = &hf_host_dialling};
         hf_bytes address = HF_BYTES("\x04\x0a\0\0\1\x06\0\1", 8);
         hf_peer_id peer = {.bytes = {0x12, 0x20}, .len = 34};
         hf_test_mem_fail_at(n);
