@@ -7,7 +7,7 @@
  * in all, 3 a peer, 16 at once.
  * any_address: private IPs count too, and networks do not: for LANs and tests.
  * Limits: messages 8 KiB, 16 addresses; 10 s for a message, 20 s for a dial.
- * Version 2 (one address at a time, with a nonce to prove the dial) is not spoken.
+ * Version 2 (one address at a time, with a number to prove the dial) is autonat2.h.
  */
 #ifndef HF_AUTONAT_H
 #define HF_AUTONAT_H

@@ -73,11 +73,9 @@ hf_autonat_reach hf_autonat_look(const hf_autonat *a) { return a->reach; }
 
 /* ---- asking ---- */
 
-static void list_ours(const hf_autonat *a, hf_autonat_message *m) {
-    hf_bytes self = hf_peer_id_bytes(hf_swarm_self(a->swarm)), addr;
-    for (size_t i = 0; (addr = hf_swarm_address(a->swarm, i)).len && m->n_addrs < HF_AUTONAT_ADDRS_MAX - 1; i++)
-        if (hf_reach_is_dialable(addr, self, a->config.any_address)) m->addrs[m->n_addrs++] = addr;
-    if (a->seen_len) m->addrs[m->n_addrs++] = HF_BYTES(a->seen, a->seen_len);
+static void list_ours(hf_autonat *a, hf_autonat_message *m) {
+    m->n_addrs = hf_observed_list(&a->observed, a->swarm, a->config.any_address, a->asked, HF_AUTONAT_ADDRS_MAX);
+    for (size_t i = 0; i < m->n_addrs; i++) m->addrs[i] = HF_BYTES(a->asked[i].bytes, a->asked[i].len);
 }
 
 /* When this peer, or one from its network, was asked last; 0: never. */
@@ -127,13 +125,8 @@ static void ask(hf_autonat *a, uint64_t now_ms) {
 }
 
 void hf_autonat_identified(hf_autonat *a, uint64_t now_ms, const hf_swarm_out *e) {
-    hf_bytes seen = e->identify->observed;
+    hf_observed_note(&a->observed, hf_swarm_self(a->swarm), e, a->config.any_address);
     if (e->relayed) return;
-    if (e->inbound && seen.len && seen.len <= sizeof a->seen &&
-        hf_reach_is_dialable(seen, hf_peer_id_bytes(hf_swarm_self(a->swarm)), a->config.any_address)) {
-        memcpy(a->seen, seen.ptr, seen.len);
-        a->seen_len = (uint8_t)seen.len;
-    }
     if (a->ask_ms != UINT64_MAX || !hf_swarm_peer_speaks(a->swarm, &e->peer, HF_TEXT(HF_AUTONAT_PROTOCOL))) return;
     a->ask_ms = now_ms + 1000; /* others may come at the same time */
     hf_autonat_due(a, a->ask_ms);

@@ -8,6 +8,7 @@
 #define HF_AUTONAT_PRIVATE_H
 #include "autonat.h"
 #include "autonat_message.h"
+#include "observed.h"
 
 enum {
     HF_AUTONAT_MESSAGE_MS = 10000,
@@ -61,7 +62,8 @@ struct hf_autonat {
     hf_autonat_reach reach;
     bool reach_due;
     hf_bytes views[HF_AUTONAT_VERDICTS_MAX];
-    uint8_t seen[HF_AUTONAT_ADDR_MAX], seen_len; /* where the last peer that dialled us saw us */
+    hf_observed observed;
+    hf_observed_addr asked[HF_AUTONAT_ADDRS_MAX]; /* what `ask` asks about */
 
     struct { hf_peer_id peer; uint64_t at_ms; } requests[HF_AUTONAT_REQUESTS_MAX]; /* the last ones, a ring */
     size_t next_request;

@@ -298,15 +298,20 @@ void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool bu
     hf_link_dirty(link);
 }
 
+void hf_swarm_conn_aside(hf_swarm *swarm, uint64_t conn) {
+    hf_link *link = find_link(swarm, conn);
+    if (link) link->aside = true;
+}
+
 /* ---- streams ---- */
 
-static unsigned distance(const hf_link *link) { return (unsigned)link->relayed + (unsigned)link->limited; }
+static unsigned distance(const hf_link *link) { return (unsigned)link->relayed + (unsigned)link->limited + 4U * link->aside; }
 
 static uint32_t link_rtt_ms(const hf_link *link) {
     return link->channels ? link->ping_rtt_ms : link->mux.table->rtt_ms(link->mux.self);
 }
 
-/* Direct before relayed before limited; of those the one with the shortest known round trip, the oldest among equals. */
+/* Direct before relayed before limited before those set aside; of those the one with the shortest known round trip, the oldest among equals. */
 static hf_link *best_link(const hf_swarm *swarm, const hf_peer_id *peer) {
     const hf_peer *p = hf_map_get(&swarm->peers, hf_peer_id_bytes(peer));
     hf_link *best = NULL;
@@ -452,6 +457,11 @@ bool hf_swarm_peer_conn(const hf_swarm *swarm, const hf_peer_id *peer, size_t i,
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn) {
     const hf_link *link = find_link(swarm, conn);
     return link ? HF_BYTES(link->remote, link->remote_len) : HF_BYTES(NULL, 0);
+}
+
+bool hf_swarm_conn_is_inbound(const hf_swarm *swarm, uint64_t conn) {
+    const hf_link *link = find_link(swarm, conn);
+    return link && !link->conn.dialer;
 }
 
 uint32_t hf_swarm_conn_rtt_ms(const hf_swarm *swarm, uint64_t conn) {

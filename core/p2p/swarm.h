@@ -87,6 +87,8 @@ HF_MUST_USE hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t
 void hf_swarm_conn_lost(hf_swarm *swarm, uint64_t now_ms, uint64_t conn);
 /* We want it gone: go-away, then CONN_CLOSE comes out. */
 void hf_swarm_conn_close(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, const char *reason);
+/* From now on new streams go over this connection only when they are opened on it, unless there is no other: it was made to see whether it can be. */
+void hf_swarm_conn_aside(hf_swarm *swarm, uint64_t conn);
 /* The shell's send queue for this conn is above (true) or below (false) its high-water mark: while above, the swarm sends no stream data on it. */
 void hf_swarm_conn_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, bool busy);
 
@@ -162,6 +164,7 @@ const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
 HF_MUST_USE hf_err hf_swarm_direct(const hf_swarm *swarm, const hf_peer_id *peer, uint64_t *ret_conn);
 /* The multiaddr of the other end as it was told in conn_open; empty: not known. Valid while the connection is. */
 hf_bytes hf_swarm_conn_remote(const hf_swarm *swarm, uint64_t conn);
+bool hf_swarm_conn_is_inbound(const hf_swarm *swarm, uint64_t conn); /* the other side dialled */
 /* What hf_swarm_addresses set; empty past the end. Valid until the next hf_swarm_addresses. */
 hf_bytes hf_swarm_address(const hf_swarm *swarm, size_t i);
 /* Adds an envelope signed with this peer's key (envelope.h). A failure sticks in the buffer;

@@ -74,7 +74,7 @@ struct hf_link {
     hf_peer *peer; /* NULL: not up */
     uint8_t remote[256];
     uint16_t remote_len;
-    bool up, closing, lost, dirty, busy, sent, relayed, limited;
+    bool up, closing, lost, dirty, busy, sent, relayed, limited, aside;
     bool resumed; /* channels: a stream that did not read reads again */
     const char *reason;
     hf_stream *first, *last;
