@@ -50,4 +50,6 @@ uint64_t hf_autonat_deadline(const hf_autonat *autonat);
 void hf_autonat_tick(hf_autonat *autonat, uint64_t now_ms);
 /* What is believed now. */
 hf_autonat_reach hf_autonat_look(const hf_autonat *autonat);
+/* Somebody tried within the hour and did not reach us, and nobody did. */
+bool hf_autonat_leans_private(const hf_autonat *autonat, uint64_t now_ms);
 #endif

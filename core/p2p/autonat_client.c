@@ -71,6 +71,10 @@ void hf_autonat_unanswered(hf_autonat *a, uint64_t now_ms, const hf_autonat_stre
 
 hf_autonat_reach hf_autonat_look(const hf_autonat *a) { return a->reach; }
 
+bool hf_autonat_leans_private(const hf_autonat *a, uint64_t now_ms) {
+    return count(a, now_ms, HF_AUTONAT_PRIVATE) && !count(a, now_ms, HF_AUTONAT_PUBLIC);
+}
+
 /* ---- asking ---- */
 
 static void list_ours(hf_autonat *a, hf_autonat_message *m) {

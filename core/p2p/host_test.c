@@ -1,5 +1,7 @@
 /* Hosts in a network in memory: host n is at /ip4/10.0.0.n/tcp/1. What they want dialled is dialled, what they send arrives. */
 #include "host.h"
+#include "host_autonat.h"
+#include "host_dcutr.h"
 #include "host_gossip.h"
 #include "host_kad.h"
 #include "host_relay.h"
@@ -26,6 +28,8 @@ typedef struct end {
     hf_buf received, news;
     uint64_t found_op;
     bool found;
+    hf_autonat_reach reach;
+    size_t n_reach, n_upgraded, n_reached_at;
 } end;
 
 /* A channel between two hosts; what is under way stands in `inbox` of the side that it goes to. */
@@ -113,6 +117,13 @@ static void on_said(end *e, const hf_host_out *out) {
     const hf_gossip_out *gossip = out->said;
     const hf_kad_out *kad = out->said;
     if (!strcmp(out->part, HF_HOST_GOSSIP) && gossip->kind == HF_GOSSIP_MESSAGE) hf_buf_add(&e->news, gossip->data);
+    if (!strcmp(out->part, HF_HOST_AUTONAT)) {
+        const hf_host_reach *reach = out->said;
+        e->reach = reach->reach;
+        e->n_reached_at = reach->n_addrs;
+        e->n_reach++;
+    }
+    if (!strcmp(out->part, HF_HOST_DCUTR)) e->n_upgraded += ((const hf_dcutr_out *)out->said)->kind == HF_DCUTR_UPGRADED;
     if (!strcmp(out->part, HF_HOST_KAD) && kad->kind == HF_KAD_PEER) e->found = kad->op == e->found_op;
 }
 
@@ -324,6 +335,51 @@ HF_TEST(host_carries_gossip_and_the_dht) {
     CHECK_ERR(hf_kad_find_peer(w->ends[0].kad, w->now_ms, id_of(w, 2), &w->ends[0].found_op), HF_OK);
     wait(w, 3000);
     CHECK(w->ends[0].found);
+    stop(w);
+}
+
+/* Both versions, over connections made for it, which leave nothing behind. */
+HF_TEST(host_finds_out_whether_it_can_be_reached) {
+    for (int reachable = 0; reachable < 2; reachable++) {
+        net *w = start(2);
+        for (size_t i = 0; i < 2; i++) {
+            hf_host_autonat *autonat;
+            hf_autonat2_config config = {.serve = true, .any_address = true, .confidence = 1, .random = hf_test_random_fill, .random_ctx = &w->ends[i].random};
+            CHECK_ERR(hf_host_add_autonat(w->ends[i].host, hf_test_mem(), 0x500, &config, &autonat), HF_OK);
+        }
+        w->deaf[0] = !reachable;
+        CHECK_ERR(join(w, 0, 1, 1), HF_OK);
+        wait(w, 60000);
+        CHECK_U64(w->ends[0].reach, reachable ? HF_AUTONAT_PUBLIC : HF_AUTONAT_PRIVATE);
+        CHECK_U64(w->ends[0].n_reached_at, reachable);
+        CHECK_U64(w->ends[1].reach, HF_AUTONAT_PUBLIC);
+        uint64_t conn;
+        CHECK(hf_swarm_peer_conn(hf_host_swarm(w->ends[0].host), id_of(w, 1), 0, &conn));
+        CHECK(!hf_swarm_peer_conn(hf_host_swarm(w->ends[0].host), id_of(w, 1), 1, &conn));
+        stop(w);
+    }
+}
+
+/* Who was called over a relay dials whoever called, and the relay is left. */
+HF_TEST(host_leaves_a_relay_for_a_direct_connection) {
+    net *w = start(3);
+    for (size_t i = 0; i < 3; i++) {
+        hf_relay_config config = {.serve = i == 2};
+        CHECK_ERR(hf_host_add_relay(w->ends[i].host, hf_test_mem(), 0x100, &config, &w->ends[i].relay), HF_OK);
+        CHECK_ERR(hf_host_add_dcutr(w->ends[i].host, hf_test_mem(), 0x600, true), HF_OK);
+    }
+    w->deaf[1] = true;
+    CHECK_ERR(join(w, 1, 2, 1), HF_OK);
+    CHECK_ERR(join(w, 0, 2, 1), HF_OK);
+    settle(w);
+    CHECK_ERR(hf_relay_reserve(w->ends[1].relay, w->now_ms, id_of(w, 2)), HF_OK);
+    wait(w, 1000);
+    CHECK_ERR(hf_relay_connect(w->ends[0].relay, w->now_ms, id_of(w, 2), id_of(w, 1), 0), HF_OK);
+    wait(w, 30000);
+    uint64_t conn;
+    CHECK(w->ends[0].n_upgraded == 1 && w->ends[1].n_upgraded == 1);
+    CHECK_ERR(hf_swarm_direct(hf_host_swarm(w->ends[0].host), id_of(w, 1), &conn), HF_OK);
+    CHECK(!hf_swarm_peer_conn(hf_host_swarm(w->ends[0].host), id_of(w, 1), 1, &conn));
     stop(w);
 }
 
