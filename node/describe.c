@@ -3,6 +3,7 @@
 
 #include "../core/codec/json.h"
 #include "lock.h"
+#include "p2p.h"
 #include "tcp.h"
 
 #include <stdio.h>
@@ -57,6 +58,12 @@ void hf_describe_first_address(const hf_node *node, hf_buf *buf) {
     if (found.n) hf_buf_add_str(buf, found.text[0]);
 }
 
+void hf_describe_each_address(const hf_node *node, void (*each)(void *ctx, const char *text), void *ctx) {
+    addresses found;
+    collect(node, &found);
+    for (size_t i = 0; i < found.n; i++) each(ctx, found.text[i]);
+}
+
 static void add_addresses(const hf_node *node, hf_buf *buf) {
     addresses found;
     collect(node, &found);
@@ -85,7 +92,9 @@ void hf_describe_site(const hf_node *node, hf_buf *buf) {
         if (i) hf_buf_add_byte(buf, ',');
         hf_json_add_text(buf, hf_str(o->relay[i]));
     }
-    hf_buf_add_str(buf, "]}\n");
+    hf_buf_add_str(buf, "],\"p2p\":");
+    hf_p2p_describe(node->p2p, buf);
+    hf_buf_add_str(buf, "}\n");
 }
 
 bool hf_describe_to_lock(const hf_node *node) {

@@ -11,4 +11,6 @@ void hf_describe_first_address(const hf_node *node, hf_buf *buf);
 void hf_describe_site(const hf_node *node, hf_buf *buf);
 /* Leaves {"peerId","addresses"} with the lock, for `holdfast id`. */
 bool hf_describe_to_lock(const hf_node *node);
+/* Calls each(ctx, text) with every address that peers can dial, /ip4|ip6/HOST/tcp/PORT/p2p/ID. */
+void hf_describe_each_address(const hf_node *node, void (*each)(void *ctx, const char *text), void *ctx);
 #endif

@@ -2,6 +2,7 @@
 #include "metrics.h"
 
 #include "http.h"
+#include "p2p.h"
 
 #include <string.h>
 
@@ -47,6 +48,27 @@ static void add_connections(const hf_node *node, const hf_http_counts *http, hf_
     add_one(buf, "holdfast_http_held_bytes", "Bytes of requests and answers that are under way.", http->held_bytes);
 }
 
+static void add_p2p(const hf_node *node, hf_buf *buf) {
+    static const char REACH[] = "holdfast_reachable", RELAYED[] = "holdfast_relayed_bytes", FOUND[] = "holdfast_dht_peers_found";
+    hf_p2p_about a;
+    hf_p2p_look(node->p2p, &a);
+    begin(buf, REACH, "gauge", "Whether others can dial this node: 1 for what is believed.");
+    for (int reach = HF_AUTONAT_UNKNOWN; reach <= HF_AUTONAT_PRIVATE; reach++)
+        add(buf, REACH, "is", hf_str(hf_p2p_reach_name((hf_autonat_reach)reach)), (int)a.reach == reach);
+    add_one(buf, "holdfast_dht_server", "1: answers questions of the DHT.", a.dht_server);
+    add_one(buf, "holdfast_dht_table", "Peers in the DHT's routing table.", a.dht_table);
+    add_one(buf, "holdfast_dht_records", "Records kept for the DHT.", a.dht_records);
+    add_one(buf, "holdfast_dht_provided", "Databases that the DHT was told are kept here.", a.n_provided);
+    begin(buf, FOUND, "counter", "Peers named by the DHT that were not connected.");
+    add(buf, "holdfast_dht_peers_found_total", NULL, HF_BYTES(NULL, 0), a.n_found);
+    add_one(buf, "holdfast_relay_reservations", "Reservations that peers have here.", a.n_reservations);
+    add_one(buf, "holdfast_relay_circuits", "Connections between peers that are relayed here.", a.n_circuits);
+    begin(buf, RELAYED, "counter", "Bytes relayed between peers.");
+    add(buf, "holdfast_relayed_bytes_total", NULL, HF_BYTES(NULL, 0), a.n_bytes_relayed);
+    add_one(buf, "holdfast_relays", "Relays at which this node has a reservation.", a.n_relay);
+    add_one(buf, "holdfast_known_peers", "Peers in the address book.", a.n_book);
+}
+
 static void add_answers(const hf_http_counts *http, hf_buf *buf) {
     static const char *const CLASSES[] = {NULL, "1xx", "2xx", "3xx", "4xx", "5xx"};
     begin(buf, "holdfast_requests", "counter", "Requests answered, by class of status.");
@@ -70,5 +92,6 @@ void hf_metrics_write(const hf_node *node, hf_buf *buf) {
     add_connections(node, &http, buf);
     add_entries(node, buf);
     add_answers(&http, buf);
+    add_p2p(node, buf);
     hf_buf_add_str(buf, "# EOF\n");
 }

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "lock.h"
 #include "mdns.h"
+#include "p2p.h"
 #include "say.h"
 #include "site.h"
 #include "spread.h"
@@ -54,10 +55,7 @@ static void random_fill(void *ctx, uint8_t *out, size_t len) {
 
 /* ---- channels ---- */
 
-hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote) {
-    channel->conn = ++node->next_conn;
-    channel->dialer = dialer;
-    hf_err err = hf_core_conn_open(node->core, hf_node_now(node), channel->conn, dialer, expected, remote);
+static hf_err enlist(hf_node *node, hf_channel *channel, hf_err err) {
     if (err) return err;
     channel->next = node->channels;
     node->channels = channel;
@@ -65,7 +63,19 @@ hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const
     return HF_OK;
 }
 
-static hf_channel *channel_of(hf_node *node, uint64_t conn) {
+hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote) {
+    channel->conn = ++node->next_conn;
+    channel->dialer = dialer;
+    return enlist(node, channel, hf_core_conn_open(node->core, hf_node_now(node), channel->conn, dialer, expected, remote));
+}
+
+hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial, hf_bytes remote) {
+    channel->conn = ++node->next_conn;
+    channel->dialer = true;
+    return enlist(node, channel, hf_host_conn_open(hf_core_host(node->core), hf_node_now(node), channel->conn, dial, remote));
+}
+
+hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn) {
     hf_channel *c = node->channels;
     while (c && c->conn != conn) c = c->next;
     return c;
@@ -110,7 +120,7 @@ static void out_store(hf_node *node, const hf_out *out) {
 }
 
 static void out_send(hf_node *node, const hf_out *out) {
-    hf_channel *channel = channel_of(node, out->conn);
+    hf_channel *channel = hf_node_channel_of(node, out->conn);
     if (!channel) return;
     channel->queued_bytes += out->bytes.len;
     channel->send(channel, out->bytes);
@@ -120,7 +130,7 @@ static void out_send(hf_node *node, const hf_out *out) {
 }
 
 static void out_close(hf_node *node, const hf_out *out) {
-    hf_channel *channel = channel_of(node, out->conn);
+    hf_channel *channel = hf_node_channel_of(node, out->conn);
     if (!channel) return;
     forget(node, channel);
     hf_say(HF_LEVEL_DEBUG, "connection closed", "via", channel->via, "reason", out->reason ? out->reason : "", NULL);
@@ -132,7 +142,7 @@ static void say_peer(hf_node *node, const char *event, const hf_out *out) {
     hf_buf_init(&id, &node->mem);
     hf_peer_id_add_text(&id, &out->peer);
     hf_buf_add_byte(&id, 0);
-    hf_channel *channel = channel_of(node, out->conn);
+    hf_channel *channel = hf_node_channel_of(node, out->conn);
     if (!id.err) hf_say(HF_LEVEL_INFO, event, "peer", (const char *)id.ptr, "via", channel ? channel->via : "-", "reason", out->reason ? out->reason : "-", NULL);
     hf_buf_deinit(&id);
 }
@@ -148,7 +158,7 @@ static void keep_peers(hf_node *node) {
 }
 
 static void peer_up(hf_node *node, const hf_out *out) {
-    hf_channel *channel = channel_of(node, out->conn);
+    hf_channel *channel = hf_node_channel_of(node, out->conn);
     if (channel) channel->peer = out->peer;
     if (channel && !strcmp(channel->via, "tcp")) hf_tcp_reached(channel);
     say_peer(node, "peer up", out);
@@ -224,12 +234,12 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_RTC_CALL:
     case HF_OUT_RTC_HEARD:
     case HF_OUT_RTC_ENDED:
-    case HF_OUT_DIAL:
-    case HF_OUT_DIAL_OFF:
+    case HF_OUT_NONE: break;
+    case HF_OUT_DIAL: hf_tcp_dial(node, out); break;
+    case HF_OUT_DIAL_OFF: hf_tcp_dial_off(node->tcp, out->dial); break;
     case HF_OUT_CONNECTED:
     case HF_OUT_SAID:
-    case HF_OUT_NAMED:
-    case HF_OUT_NONE: break;
+    case HF_OUT_NAMED: hf_p2p_said(node->p2p, out); break;
     }
 }
 
@@ -319,8 +329,8 @@ static hf_err get_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
 
 static void on_look(uv_timer_t *timer) {
     hf_node *node = timer->data;
-    if (!hf_blocks_changed(node->blocks)) return;
-    hf_core_blocks_came(node->core, hf_node_now(node));
+    hf_p2p_turn(node->p2p);
+    if (hf_blocks_changed(node->blocks)) hf_core_blocks_came(node->core, hf_node_now(node));
     hf_node_pump(node);
 }
 
@@ -339,6 +349,9 @@ static bool make_core(hf_node *node) {
         .random = random_fill,
         .spread = hf_threads_spread(node->threads = hf_threads_open()),
         .blocks = {get_block, node},
+        .dialling = &hf_host_dialling,
+        .can_dial = hf_tcp_can_dial,
+        .names_peers = true,
     };
     config.files = hf_site_app_files(node->site, &config.n_files);
     node->core = hf_core_new(&node->mem, &config, &arena, &problem);
@@ -513,16 +526,20 @@ static bool open_inside(hf_node *node) {
     if (!node->store) return fail("the store cannot be opened", problem);
     node->blocks = hf_blocks_open(o->dir, 0, &problem);
     if (!node->blocks) return fail("the store of files cannot be opened", problem);
-    return make_core(node) && load(node);
+    return make_core(node);
 }
 
 static bool start(hf_node *node) {
     const char *problem = "";
-    if (!open_inside(node) || !open_network(node)) return false;
+    if (!open_inside(node)) return false;
+    node->p2p = hf_p2p_open(node);
+    if (!node->p2p) return fail("cannot start", "no memory");
+    if (!load(node) || !open_network(node)) return false;
     node->control = hf_control_open(node, &problem);
     if (!node->control) hf_say(HF_LEVEL_WARN, "the command line will not reach this node", "why", problem, NULL);
     watch_signals(node);
     hf_describe_self(node);
+    hf_p2p_start(node->p2p);
     if (!hf_describe_to_lock(node)) return fail("cannot write to the data folder", strerror(errno));
     uv_timer_start(&node->look, on_look, LOOK_MS, LOOK_MS);
     node->ready = true;
@@ -548,6 +565,8 @@ static void stop(hf_node *node) {
     hf_control_close(node->control);
     node->control = NULL;
     hf_mdns_close(node->mdns);
+    hf_p2p_close(node->p2p);
+    node->p2p = NULL;
     hf_tcp_close(node->tcp);
     hf_http_close(node->http);
     hf_warm_close(node->warm);
@@ -630,7 +649,7 @@ int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *con
     if (access(dir, F_OK)) return fprintf(stderr, "holdfast: %s: no node has run here; `holdfast serve --dir` makes it\n", dir), 1;
     hf_say_setup(options.log_level, false);
     prepare(&node, &options, &loop);
-    int status = open_inside(&node) ? answer_one(&node, json, n_words, words, files) : 1;
+    int status = open_inside(&node) && load(&node) ? answer_one(&node, json, n_words, words, files) : 1;
     stop(&node);
     return status;
 }

@@ -40,6 +40,7 @@ struct hf_node {
     struct hf_http *http;      /* http.h */
     struct hf_tcp *tcp;        /* tcp.h */
     struct hf_mdns *mdns;      /* mdns.h; NULL when off */
+    struct hf_p2p *p2p;        /* p2p.h; NULL without network */
     struct hf_control *control; /* control.h */
     hf_channel *channels;
     uint64_t next_conn;
@@ -67,6 +68,9 @@ uint64_t hf_node_now(const hf_node *node);                    /* ms, monotonic *
 uint64_t hf_node_wall(void);                                  /* ms since 1970 */
 /* A channel is up: gets its number and is told to the core. HF_LIMIT: the carriage closes it. `remote`: binary multiaddr, may be empty. */
 HF_MUST_USE hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote);
+/* The same for one that HF_OUT_DIAL asked for. HF_STATE: it is not wanted any more, likewise. */
+HF_MUST_USE hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial, hf_bytes remote);
+hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn); /* NULL: none of ours, as one over a relay */
 void hf_node_channel_recv(hf_node *node, hf_channel *channel, hf_bytes bytes);
 /* The system took `len` bytes of what was queued. */
 void hf_node_channel_sent(hf_node *node, hf_channel *channel, size_t len);

@@ -9,7 +9,7 @@
 static char problem[512];
 static char exe_dir[4096], assets_dir[4200], app_dir[4200];
 
-typedef enum kind { TEXT, HOST_PORT, P2P, JOIN, SIBLING, RELAY, LEVEL, FORMAT, OFF } kind;
+typedef enum kind { TEXT, HOST_PORT, P2P, JOIN, SIBLING, ANNOUNCE, DHT, RELAY, RELAY_FOR, REACH, LEVEL, FORMAT, OFF, ON } kind;
 
 static const struct flag {
     const char *name, *env, *help;
@@ -21,6 +21,13 @@ static const struct flag {
     {"--dir", "HOLDFAST_DIR", "DIR         data (./holdfast_data)", TEXT, offsetof(hf_options, dir)},
     {"--name", "HOLDFAST_NAME", "NAME        of this node, for logs and people", TEXT, offsetof(hf_options, name)},
     {"--join", "HOLDFAST_JOIN", "MULTIADDR   a peer to stay connected to; may be given again", JOIN, 0},
+    {"--announce", "HOLDFAST_ANNOUNCE", "MULTIADDR   where peers reach this node, told instead of its interfaces; may be given again", ANNOUNCE, 0},
+    {"--dht", "HOLDFAST_DHT", "MODE        auto, server, client or off (auto: a server when others reach this node)", DHT, 0},
+    {"--dht-protocol", "HOLDFAST_DHT_PROTOCOL", "NAME        of the DHT (/holdfast/kad/1.0.0; the public one is /ipfs/kad/1.0.0)", TEXT, offsetof(hf_options, dht_protocol)},
+    {"--relay-for", "HOLDFAST_RELAY_FOR", "WHO         any, app or nobody: for whom to be a relay (any; strangers with limits)", RELAY_FOR, 0},
+    {"--reachability", "HOLDFAST_REACHABILITY", "HOW         auto, public or private: whether others can dial this node (auto: peers are asked)", REACH, 0},
+    {"--no-autonat", NULL, "            do not ask peers to dial this node, nor dial them for that", OFF, offsetof(hf_options, autonat)},
+    {"--private-network", NULL, "            private addresses count as everybody's: a network without the Internet", ON, offsetof(hf_options, private_network)},
     {"--sibling", "HOLDFAST_SIBLING", "URL         another node of this app, told to browsers; may be given again", SIBLING, 0},
     {"--relay", "HOLDFAST_RELAY", "ADDR        a circuit relay where browsers are reached by WebRTC (/dns4/HOST/tcp/PORT/wss/p2p/ID); may be given again", RELAY, 0},
     {"--origin", "HOLDFAST_ORIGIN", "URL         the address that users see (from the Host header)", TEXT, offsetof(hf_options, origin)},
@@ -60,10 +67,36 @@ static bool parse_host_port(const char *text, const char **ret_host, int *ret_po
     return true;
 }
 
+static const char *const DHT_MODES[] = {"auto", "server", "client", "off"}, *const RELAY_FOR_WHOM[] = {"any", "app", "nobody"},
+                  *const REACH_MODES[] = {"auto", "public", "private"};
+
+/* One of `n` words. -1: none of them. */
+static int word_of(const char *const *words, int n, const char *value) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(words[i], value)) return i;
+    return -1;
+}
+
+static bool apply_word(hf_options *o, const struct flag *f, const char *value) {
+    int word = f->kind == DHT ? word_of(DHT_MODES, 4, value) : word_of(f->kind == RELAY_FOR ? RELAY_FOR_WHOM : REACH_MODES, 3, value);
+    if (word < 0) return complain(f->name, value, f->kind == DHT ? "expected auto, server, client or off" : f->kind == RELAY_FOR ? "expected any, app or nobody" : "expected auto, public or private");
+    if (f->kind == DHT) o->dht = (hf_dht_mode)word;
+    else if (f->kind == RELAY_FOR) o->relay_for = (hf_relay_for)word;
+    else o->reach = (hf_reach_mode)word;
+    return true;
+}
+
 static bool apply(hf_options *o, const struct flag *f, const char *value) {
     switch (f->kind) {
     case TEXT: *(const char **)((char *)o + f->offset) = value; return true;
-    case OFF: *(bool *)((char *)o + f->offset) = false; return true;
+    case OFF:
+    case ON: *(bool *)((char *)o + f->offset) = f->kind == ON; return true;
+    case DHT:
+    case RELAY_FOR:
+    case REACH: return apply_word(o, f, value);
+    case ANNOUNCE:
+        if (o->n_announce == HF_ANNOUNCE_MAX) return complain(f->name, value, "more than 8 addresses");
+        return o->announce[o->n_announce++] = value, true;
     case HOST_PORT: return parse_host_port(value, &o->http_host, &o->http_port) || complain(f->name, value, "expected HOST:PORT");
     case P2P:
         if (!strcmp(value, "off")) return o->p2p_port = -1, true;
@@ -107,6 +140,7 @@ static void defaults(hf_options *o) {
     *o = (hf_options){
         .app = app_dir, .dir = HF_DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0",
         .assets = assets_dir, .mdns_service = "_p2p._udp.local", .mdns = true, .worker = true, .log_level = HF_LEVEL_INFO,
+        .dht_protocol = HF_DHT_PROTOCOL, .autonat = true,
     };
 }
 
@@ -128,13 +162,14 @@ bool hf_options_read(hf_options *o, int argc, char **argv, const char **ret_prob
         }
         const struct flag *f = find(word, equals ? (size_t)(equals - word) : strlen(word));
         if (!f) return complain(word, "", "no such flag; see holdfast serve --help");
-        if (f->kind == OFF) apply(o, f, "");
+        if (f->kind == OFF || f->kind == ON) apply(o, f, "");
         else if (!strcmp(f->name, "--no-app")) o->app = NULL;
         else if (equals) {
             if (!apply(o, f, equals + 1)) return false;
         } else if (++i == argc) return complain(word, "", "needs a value");
         else if (!apply(o, f, argv[i])) return false;
     }
+    if (o->dht_protocol[0] != '/') return complain("--dht-protocol", o->dht_protocol, "expected a name that begins with /");
     if (!o->tls_cert != !o->tls_key) return complain("--tls-cert", "", "needs --tls-key too, and the other way round");
     return true;
 }
@@ -155,7 +190,7 @@ bool hf_options_read_dir(int argc, char **argv, const char **ret_dir, bool *ret_
 }
 
 const char *hf_options_help(void) {
-    static char text[4096];
+    static char text[6144];
     size_t n = (size_t)snprintf(text, sizeof text, "holdfast serve [APP] [FLAG]...\n\nServes the app folder APP (the bundled todo app).\n\n");
     for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "  %-15s %s\n", FLAGS[i].name, FLAGS[i].help);

@@ -7,8 +7,14 @@
 #include <stddef.h>
 
 #define HF_DEFAULT_DIR "./holdfast_data"
+#define HF_DHT_PROTOCOL "/holdfast/kad/1.0.0"
 
-enum { HF_JOINS_MAX = 64, HF_RELAYS_MAX = 8 };
+enum { HF_JOINS_MAX = 64, HF_ANNOUNCE_MAX = 8, HF_RELAYS_MAX = 8 };
+
+/* The words of --dht, --relay-for and --reachability, in the order of the tables in options.c; the first is the default. */
+typedef enum hf_dht_mode { HF_DHT_AUTO, HF_DHT_SERVER, HF_DHT_CLIENT, HF_DHT_OFF } hf_dht_mode;
+typedef enum hf_relay_for { HF_RELAY_FOR_ANY, HF_RELAY_FOR_APP, HF_RELAY_FOR_NOBODY } hf_relay_for;
+typedef enum hf_reach_mode { HF_REACH_AUTO, HF_REACH_PUBLIC, HF_REACH_PRIVATE } hf_reach_mode;
 
 typedef struct hf_options {
     const char *app;           /* folder; NULL: a pure peer */
@@ -30,6 +36,13 @@ typedef struct hf_options {
     bool mdns, worker;         /* worker false: the kill switch */
     hf_level log_level;
     bool log_json;
+    const char *announce[HF_ANNOUNCE_MAX]; /* multiaddrs told to peers instead of those of the interfaces */
+    size_t n_announce;
+    hf_dht_mode dht;
+    const char *dht_protocol;
+    hf_relay_for relay_for;    /* for whom to be a relay */
+    hf_reach_mode reach;
+    bool autonat, private_network;
 } hf_options;
 
 /* Fills *ret from the environment and argv (after the verb). False: *ret_problem says what is wrong. */

@@ -38,7 +38,7 @@ static const struct flag { const char *name, *help; kind kind; size_t offset; } 
     {"relayActive", "has no effect", BOOL, AT(relay_active)},
     {"relayDiscovery", "has no effect", BOOL, AT(relay_discovery)},
     {"autoRelay", "has no effect", BOOL, AT(auto_relay)},
-    {"autonat", "has no effect", BOOL, AT(autonat)},
+    {"autonat", "dial peers that ask whether they can be reached, and ask them", BOOL, AT(autonat)},
     {"natPortMap", "has no effect", BOOL, AT(nat_port_map)},
     {"noise", "must be true", BOOL, AT(noise)},
     {"tls", "has no effect: connections are secured by Noise only", BOOL, AT(tls)},
@@ -46,7 +46,7 @@ static const struct flag { const char *name, *help; kind kind; size_t offset; } 
     {"muxer", "yamux; there is no other", TEXT, AT(muxer)},
     {"echo", "answer on /echo/1.0.0 (true)", BOOL, AT(echo)},
     {"forceReachabilityPublic", "others can reach us: -dht serves", BOOL, AT(public)},
-    {"forceReachabilityPrivate", "has no effect", BOOL, AT(private)},
+    {"forceReachabilityPrivate", "others cannot reach us, whatever they say", BOOL, AT(private)},
     {"help", "print this", BOOL, AT(help)},
     {"h", "print this", BOOL, AT(help)},
 #undef AT

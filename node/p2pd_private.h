@@ -15,6 +15,7 @@
 #define HF_NODE_P2PD_PRIVATE_H
 #include "../core/p2p/daemon_message.h"
 #include "../core/p2p/host.h"
+#include "../core/p2p/host_autonat.h"
 #include "../core/p2p/host_gossip.h"
 #include "../core/p2p/host_kad.h"
 #include "../core/p2p/host_relay.h"

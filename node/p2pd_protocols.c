@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300 };
+enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_AUTONAT = 0x400 };
 
 static uint64_t unix_ms(void) {
     struct timespec now;
@@ -34,16 +34,31 @@ static hf_err add_kad(hf_p2pd *d) {
     return err;
 }
 
+/* Private addresses are dialled for nobody. */
+static hf_err add_autonat(hf_p2pd *d) {
+    hf_host_autonat *autonat;
+    hf_autonat2_config config = {.serve = true, .random = hf_p2pd_random};
+    return hf_host_add_autonat(d->host, &d->mem, TAG_AUTONAT, &config, &autonat);
+}
+
 const char *hf_p2pd_add_protocols(hf_p2pd *d) {
     const hf_p2pd_flags *f = d->flags;
     if (f->pubsub && !d->key.is_seed) return "publishing needs an Ed25519 key";
     hf_err err = f->relay ? add_relay(d) : HF_OK;
     if (!err && f->pubsub) err = add_gossip(d);
     if (!err && (f->dht || f->dht_client || f->dht_server)) err = add_kad(d);
+    if (!err && f->autonat) err = add_autonat(d);
     return err ? "out of memory" : NULL;
+}
+
+/* -dht serves from now on; and goes on when nobody reaches us any more, as what it keeps is of use to those who are connected. */
+static void on_reach(hf_p2pd *d, const hf_host_reach *said) {
+    const hf_p2pd_flags *f = d->flags;
+    if (said->reach == HF_AUTONAT_PUBLIC && d->kad && f->dht && !f->private && !f->public) (void)!hf_kad_serve(d->kad);
 }
 
 void hf_p2pd_said(hf_p2pd *d, const hf_host_out *out) {
     if (!strcmp(out->part, HF_HOST_KAD)) hf_p2pd_dht_said(d, out->said);
     if (!strcmp(out->part, HF_HOST_GOSSIP)) hf_p2pd_pubsub_said(d, out->said);
+    if (!strcmp(out->part, HF_HOST_AUTONAT)) on_reach(d, out->said);
 }

@@ -1,5 +1,5 @@
 /* tcp: see tcp.h. */
-#include "tcp.h"
+#include "tcp_private.h"
 
 #include "../core/codec/multiaddr.h"
 #include "say.h"
@@ -12,51 +12,10 @@
 #include <sys/random.h>
 
 enum {
-    READ_BYTES = 64 * 1024,
     JOINS_MAX = 256,                          /* peers to stay connected to */
     FOUND_FAILURES_MAX = 8,                   /* a found peer that was never reached is forgotten after so many attempts, about two minutes */
     REMEMBERED_MAX = 64,
     BACKOFF_BASE_MS = 1000, BACKOFF_MAX_MS = 300 * 1000, CONNECT_MS = 10000,
-};
-
-/* A peer to stay connected to. */
-typedef struct join {
-    struct join *next;
-    hf_tcp *tcp;
-    char text[256];                           /* as it was given */
-    char host[256], port[8];
-    hf_peer_id peer;                          /* len 0: whoever answers */
-    unsigned failures;
-    bool asked, reached, kept;                /* asked for by the operator; connected once; remembered with this address */
-    uv_timer_t timer;
-    uv_getaddrinfo_t lookup;
-    bool looking, leaving, closed;            /* looking: the look-up will come back; leaving: forgotten; closed: the timer will not */
-    struct wire *wire;                        /* NULL: not connected now */
-} join;
-
-typedef struct wire {
-    hf_channel channel;
-    hf_tcp *tcp;
-    join *join;                               /* NULL: it dialled us */
-    uv_tcp_t socket;
-    uv_connect_t connect;
-    bool told, closing;                       /* told: the core knows it */
-    struct wire *next;
-} wire;
-
-typedef struct write_request { uv_write_t request; wire *wire; size_t len; uint8_t bytes[]; } write_request;
-
-struct hf_tcp {
-    hf_node *node;
-    uv_tcp_t listener;
-    int port;
-    bool listening;
-    join *joins;
-    size_t n_joins;
-    wire *wires;
-    bool found_news;                          /* a found peer was reached that is not remembered yet */
-    bool closing;
-    uint8_t read_buffer[READ_BYTES];
 };
 
 /* ---- a connection ---- */
@@ -74,10 +33,12 @@ static void on_closed(uv_handle_t *handle) {
     free(l);
 }
 
-static void shut(wire *l) {
+void hf_wire_shut(wire *l) {
     if (l->closing) return;
     l->closing = true;
     if (l->told) hf_node_channel_down(l->tcp->node, &l->channel);
+    if (l->call) hf_call_failed(l->call, "the connection could not be made");
+    l->call = NULL;
     if (l->join) {
         l->join->wire = NULL;
         again(l->join);
@@ -93,7 +54,7 @@ static void on_written(uv_write_t *request, int status) {
     size_t len = w->len;
     free(w);
     if (l->closing) return;
-    if (status < 0) return shut(l);
+    if (status < 0) return hf_wire_shut(l);
     hf_node_channel_sent(l->tcp->node, &l->channel, len);
 }
 
@@ -119,22 +80,22 @@ static void tcp_send(hf_channel *channel, hf_bytes bytes) {
 static void tcp_close(hf_channel *channel) {
     wire *l = wire_of(channel);
     l->told = false;
-    shut(l);
+    hf_wire_shut(l);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     (void)suggested;
     wire *l = handle->data;
-    *ret = uv_buf_init((char *)l->tcp->read_buffer, READ_BYTES);
+    *ret = uv_buf_init((char *)l->tcp->read_buffer, HF_TCP_READ_BYTES);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     wire *l = stream->data;
-    if (n < 0) return shut(l);
+    if (n < 0) return hf_wire_shut(l);
     if (n > 0 && !l->closing) hf_node_channel_recv(l->tcp->node, &l->channel, HF_BYTES(buf->base, (size_t)n));
 }
 
-static wire *wire_new(hf_tcp *tcp) {
+wire *hf_wire_new(hf_tcp *tcp) {
     wire *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->tcp = tcp;
@@ -160,25 +121,29 @@ static void remote_of(wire *l, hf_buf *ret) {
     if (hf_multiaddr_parse(hf_str(text), ret, &fault)) hf_buf_clear(ret);
 }
 
-static void begin(wire *l, bool dialer, const hf_peer_id *expected) {
+void hf_wire_begin(wire *l, uint64_t dial, bool dialer, const hf_peer_id *expected) {
     hf_buf remote;
     hf_buf_init(&remote, &l->tcp->node->mem);
     remote_of(l, &remote);
     uv_tcp_nodelay(&l->socket, 1);
     l->told = true;
-    if (hf_node_channel_up(l->tcp->node, &l->channel, dialer, expected, hf_buf_bytes(&remote))) {
+    hf_node *node = l->tcp->node;
+    hf_bytes seen = hf_buf_bytes(&remote);
+    if (dial ? hf_node_channel_dialled(node, &l->channel, dial, seen) : hf_node_channel_up(node, &l->channel, dialer, expected, seen)) {
         l->told = false;
-        shut(l);
-    } else if (!l->closing && uv_read_start((uv_stream_t *)&l->socket, on_alloc, on_read)) shut(l);
+        hf_wire_shut(l);
+    } else if (!l->closing && uv_read_start((uv_stream_t *)&l->socket, on_alloc, on_read)) hf_wire_shut(l);
     hf_buf_deinit(&remote);
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
     hf_tcp *tcp = listener->data;
-    wire *l = status ? NULL : wire_new(tcp);
+    wire *l = status ? NULL : hf_wire_new(tcp);
     if (!l) return;
-    if (uv_accept(listener, (uv_stream_t *)&l->socket)) shut(l);
-    else begin(l, false, NULL);
+    struct sockaddr_storage remote;
+    int len = sizeof remote;
+    if (uv_accept(listener, (uv_stream_t *)&l->socket)) hf_wire_shut(l);
+    else hf_wire_begin(l, uv_tcp_getpeername(&l->socket, (struct sockaddr *)&remote, &len) ? 0 : hf_call_take(tcp, &remote), false, NULL);
 }
 
 /* ---- staying connected ---- */
@@ -228,15 +193,16 @@ static void on_connected(uv_connect_t *request, int status) {
     if (l->closing) return;
     if (status) {
         hf_say(HF_LEVEL_DEBUG, "cannot reach", "address", l->join->text, "why", uv_strerror(status), NULL);
-        return shut(l);
+        l->join->any_port |= hf_wire_is_port_trouble(status);
+        return hf_wire_shut(l);
     }
     uv_timer_stop(&l->join->timer);
-    begin(l, true, l->join->peer.len ? &l->join->peer : NULL);
+    hf_wire_begin(l, 0, true, l->join->peer.len ? &l->join->peer : NULL);
 }
 
 static void on_overdue(uv_timer_t *timer) {
     join *j = timer->data;
-    if (j->wire) shut(j->wire);
+    if (j->wire) hf_wire_shut(j->wire);
 }
 
 static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
@@ -246,13 +212,13 @@ static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fo
         uv_freeaddrinfo(found);
         return free_joins(j->tcp);
     }
-    wire *l = status || j->tcp->closing ? NULL : wire_new(j->tcp);
+    wire *l = status || j->tcp->closing ? NULL : hf_wire_new(j->tcp);
     if (l) {
         l->join = j;
         l->connect.data = l;
         j->wire = l;
         uv_timer_start(&j->timer, on_overdue, CONNECT_MS, 0);
-        if (uv_tcp_connect(&l->connect, &l->socket, found->ai_addr, on_connected)) shut(l);
+        if (hf_wire_connect(l, found->ai_addr, j->any_port ? HF_HOST_PORT_FRESH : HF_HOST_PORT_ANY, on_connected)) hf_wire_shut(l);
     } else again(j);
     uv_freeaddrinfo(found);
 }
@@ -401,6 +367,9 @@ static const char *listen_at(hf_tcp *tcp, const char *host, int port) {
     tcp->listener.data = tcp;
     tcp->listening = true;
     int err = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&address, 0);
+    /* Only now, so that a port in use is seen; from here on what we dial may leave from this port, too. */
+    int fd = -1, on = 1;
+    if (!err && !uv_fileno((uv_handle_t *)&tcp->listener, &fd)) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (!err) err = uv_listen((uv_stream_t *)&tcp->listener, 1024, on_connection);
     int len = sizeof address;
     if (!err) err = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&address, &len);
@@ -432,9 +401,10 @@ void hf_tcp_close(hf_tcp *tcp) {
     if (!tcp) return;
     tcp->closing = true;
     if (tcp->listening) uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
-    for (wire *w = tcp->wires; w; w = w->next) shut(w);
+    hf_calls_shut(tcp);
+    for (wire *w = tcp->wires; w; w = w->next) hf_wire_shut(w);
     for (join *j = tcp->joins; j; j = j->next)
         if (!j->leaving) forget(j);
-    while (tcp->wires || tcp->joins || tcp->listening) uv_run(tcp->node->loop, UV_RUN_ONCE);
+    while (tcp->wires || tcp->joins || tcp->calls || tcp->listening) uv_run(tcp->node->loop, UV_RUN_ONCE);
     free(tcp);
 }

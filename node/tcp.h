@@ -25,5 +25,9 @@ typedef struct hf_tcp_standing {
     uint64_t next_ms;         /* from now, when not dialling */
 } hf_tcp_standing;
 bool hf_tcp_standing_of(const hf_tcp *tcp, const hf_peer_id *peer, hf_tcp_standing *ret);
+/* A channel that the core asks for (HF_OUT_DIAL): answers through hf_node_channel_dialled or hf_host_dial_failed. */
+void hf_tcp_dial(hf_node *node, const hf_out *out);
+void hf_tcp_dial_off(hf_tcp *tcp, uint64_t dial);
+bool hf_tcp_can_dial(void *ctx, hf_bytes address); /* hf_core_config.can_dial: TCP without anything on it */
 void hf_tcp_close(hf_tcp *tcp);
 #endif

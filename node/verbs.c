@@ -8,31 +8,40 @@
 
 /* ---- peers ---- */
 
-static void add_peer_json(hf_buf *out, const hf_channel *c, bool first) {
+/* One connection: by a channel of ours, or over a relay. */
+typedef struct conn { const hf_peer_id *peer; const char *via; bool inbound; } conn;
+
+static void add_peer_json(hf_buf *out, const conn *c, bool first) {
     hf_buf_add_str(out, first ? "{\"peer\":\"" : ",{\"peer\":\"");
-    hf_peer_id_add_text(out, &c->peer);
+    hf_peer_id_add_text(out, c->peer);
     hf_buf_add_str(out, "\",\"via\":");
     hf_json_add_text(out, hf_str(c->via));
-    hf_buf_add_str(out, c->dialer ? ",\"direction\":\"out\"}" : ",\"direction\":\"in\"}");
+    hf_buf_add_str(out, c->inbound ? ",\"direction\":\"in\"}" : ",\"direction\":\"out\"}");
 }
 
-static void add_peer_line(hf_buf *out, const hf_channel *c) {
-    hf_peer_id_add_text(out, &c->peer);
+static void add_peer_line(hf_buf *out, const conn *c) {
+    hf_peer_id_add_text(out, c->peer);
     hf_buf_add_byte(out, '\t');
     hf_buf_add_str(out, c->via);
-    hf_buf_add_str(out, c->dialer ? "\tout\n" : "\tin\n");
+    hf_buf_add_str(out, c->inbound ? "\tin\n" : "\tout\n");
 }
 
 static void peers(hf_ask *ask) {
+    const hf_swarm *swarm = hf_host_swarm(hf_core_host(ask->node->core));
     bool first = true;
+    uint64_t number;
+    conn c;
     if (ask->n_words > 1) return hf_ask_fail(ask, 2, "usage: holdfast peers");
     if (ask->json) hf_buf_add_byte(&ask->out, '[');
-    for (const hf_channel *c = ask->node->channels; c; c = c->next) {
-        if (!c->peer.len) continue;
-        if (ask->json) add_peer_json(&ask->out, c, first);
-        else add_peer_line(&ask->out, c);
-        first = false;
-    }
+    for (size_t i = 0; (c.peer = hf_swarm_peer(swarm, i)); i++)
+        for (size_t k = 0; hf_swarm_peer_conn(swarm, c.peer, k, &number); k++) {
+            const hf_channel *channel = hf_node_channel_of(ask->node, number);
+            c.via = channel ? channel->via : "relay";
+            c.inbound = hf_swarm_conn_is_inbound(swarm, number);
+            if (ask->json) add_peer_json(&ask->out, &c, first);
+            else add_peer_line(&ask->out, &c);
+            first = false;
+        }
     if (ask->json) hf_buf_add_str(&ask->out, "]\n");
 }
 

@@ -3,6 +3,7 @@
 
 #include "../core/codec/cid.h"
 #include "../core/codec/json.h"
+#include "p2p.h"
 #include "tcp.h"
 
 #include <stdio.h>
@@ -116,6 +117,24 @@ static void add_connections(facts *f, const hf_peer_id *peer) {
         if (c->busy) add_text(f, "slow", HF_TEXT("its connection does not take what it is sent"));
         return;
     }
+    add_text(f, "via", HF_TEXT("relay"));
+}
+
+/* What peers made out about us. */
+static void why_self(facts *f) {
+    hf_p2p_about a;
+    hf_p2p_look(f->ask->node->p2p, &a);
+    add_text(f, "state", HF_TEXT("this node itself"));
+    if (!f->ask->node->p2p) return;
+    add_text(f, "reachability", hf_str(hf_p2p_reach_name(a.reach)));
+    if (a.told) add_text(f, "because", HF_TEXT("it was told so"));
+    add_text(f, "dht", hf_str(!a.dht ? "off" : a.dht_server ? "server" : "client"));
+    add_number(f, "dhtTable", a.dht_table);
+    add_number(f, "databasesProvided", a.n_provided);
+    add_number(f, "reservationsGiven", a.n_reservations);
+    add_number(f, "connectionsRelayed", a.n_circuits);
+    add_number(f, "reservationsHeld", a.n_relay);
+    add_number(f, "knownPeers", a.n_book);
 }
 
 static void why_not_connected(facts *f, const hf_peer_id *peer) {
@@ -131,7 +150,7 @@ static void why_peer(hf_ask *ask, const hf_peer_id *peer) {
     facts f = {.ask = ask};
     hf_core_peer_about about;
     hf_core_peer_info(ask->node->core, peer, &about);
-    if (hf_peer_id_eq(peer, hf_core_self(ask->node->core))) add_text(&f, "state", HF_TEXT("this node itself"));
+    if (hf_peer_id_eq(peer, hf_core_self(ask->node->core))) why_self(&f);
     else if (!about.connected) why_not_connected(&f, peer);
     else {
         bool level = about.n_behind == 0;

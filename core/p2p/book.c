@@ -243,6 +243,60 @@ bool hf_book_protocol(const hf_book *book, const hf_peer_id *peer, size_t i, hf_
     return false;
 }
 
+/* ---- over a restart: a peer: its length, ID, number of addresses; each: 2-byte length (big-endian), bytes ---- */
+
+static size_t n_worth_keeping(const page *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) n += p->entries[i].source != HF_BOOK_NAMED || p->entries[i].worked;
+    return n;
+}
+
+void hf_book_save(const hf_book *book, size_t n_max, hf_buf *buf) {
+    for (const page *p = book->last; p && n_max; p = p->prev) {
+        size_t n = n_worth_keeping(p);
+        if (!n) continue;
+        n_max--;
+        hf_buf_add_byte(buf, p->peer.len);
+        hf_buf_add(buf, hf_peer_id_bytes(&p->peer));
+        hf_buf_add_byte(buf, (uint8_t)n);
+        for (size_t i = 0; i < p->n; i++) {
+            const entry *e = &p->entries[i];
+            if (e->source == HF_BOOK_NAMED && !e->worked) continue;
+            hf_buf_add_byte(buf, (uint8_t)(e->len >> 8));
+            hf_buf_add_byte(buf, (uint8_t)e->len);
+            hf_buf_add(buf, HF_BYTES(e->bytes, e->len));
+        }
+    }
+}
+
+/* The next `len` bytes; false: there are not so many. */
+static bool take(hf_bytes *rest, size_t len, hf_bytes *ret) {
+    if (rest->len < len) return false;
+    *ret = hf_sub(*rest, 0, len);
+    *rest = hf_sub(*rest, len, rest->len);
+    return true;
+}
+
+static bool take_peer(hf_bytes *rest, hf_peer_id *ret_peer, hf_bytes addrs[HF_BOOK_ADDRESSES_MAX], size_t *ret_n) {
+    hf_bytes part;
+    if (!take(rest, 1, &part) || !take(rest, part.ptr[0], &part) || hf_peer_id_read(part, ret_peer)) return false;
+    if (!take(rest, 1, &part) || part.ptr[0] > HF_BOOK_ADDRESSES_MAX) return false;
+    *ret_n = part.ptr[0];
+    for (size_t i = 0; i < *ret_n; i++)
+        if (!take(rest, 2, &part) || !take(rest, (size_t)part.ptr[0] << 8 | part.ptr[1], &addrs[i])) return false;
+    return true;
+}
+
+hf_err hf_book_restore(hf_book *book, uint64_t now_ms, hf_bytes saved, uint64_t for_ms, void (*each)(void *ctx, const hf_peer_id *peer), void *ctx) {
+    hf_peer_id peer;
+    hf_bytes addrs[HF_BOOK_ADDRESSES_MAX];
+    for (size_t n; take_peer(&saved, &peer, addrs, &n);) {
+        if (hf_book_add(book, now_ms, &peer, HF_BOOK_NAMED, addrs, n, for_ms) == HF_NOMEM) return HF_NOMEM;
+        if (each) each(ctx, &peer);
+    }
+    return HF_OK;
+}
+
 /* ---- how dials went ---- */
 
 void hf_book_dialled(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, hf_bytes address, bool worked) {

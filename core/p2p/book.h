@@ -37,6 +37,12 @@ bool hf_book_address(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, siz
 bool hf_book_protocol(const hf_book *book, const hf_peer_id *peer, size_t i, hf_bytes *ret_name);
 size_t hf_book_n_peers(const hf_book *book);
 
+/* Over a restart: where peers were found that were connected or that the user named, `n_max` peers at most, those used last first; bytes for
+ * hf_book_restore only. A failure sticks in the buffer. */
+void hf_book_save(const hf_book *book, size_t n_max, hf_buf *buf);
+/* What can be read of it comes in as HF_BOOK_NAMED for for_ms; each(ctx, peer) is called for every peer, those used last first. HF_NOMEM. */
+HF_MUST_USE hf_err hf_book_restore(hf_book *book, uint64_t now_ms, hf_bytes saved, uint64_t for_ms, void (*each)(void *ctx, const hf_peer_id *peer), void *ctx);
+
 /* How a dial went: a failure keeps the address from being dialled for 5 s, doubled each time, 5 min at most. */
 void hf_book_dialled(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, hf_bytes address, bool worked);
 /* Not before this time should the address be dialled; 0: at once. */
