@@ -8,8 +8,8 @@
 
 enum {
     PROVIDE_AGAIN_MS = 60000,          /* after it did not work; the DHT itself repeats what did */
-    SEARCH_LONELY_MS = 20000,          /* while nobody is connected who keeps it */
-    SEARCH_MS = 600000,
+    SEARCH_LONELY_MS = 20000,          /* while nobody is connected who keeps it; else twice as long each time, up to: */
+    SEARCH_MAX_MS = 600000,
     FOUND_MAX = 16, PEERS_ENOUGH = 200,
     CONTEXT_FOUND = 3,
 };
@@ -67,7 +67,7 @@ static uint32_t n_dbs(const hf_p2p *p) {
 
 size_t hf_p2p_n_provided(const hf_p2p *p) {
     size_t n = 0;
-    for (uint32_t db = 1; db <= n_dbs(p); db++) n += p->dbs[db - 1].provided_version != 0;
+    for (uint32_t db = 1; db <= n_dbs(p); db++) n += p->dbs[db - 1].provided_version || p->dbs[db - 1].kept;
     return n;
 }
 
@@ -80,12 +80,12 @@ static void provide(hf_p2p *p, uint64_t now) {
         hf_p2p_db *d = &p->dbs[db - 1];
         hf_bytes address = address_of(p, db);
         if (!address.len && d->provided_version && cid_of(hf_core_address(p->node->core, db), cid)) hf_kad_unprovide(p->kad, HF_BYTES(cid, sizeof cid));
-        if (!address.len) d->provided_version = 0;
+        if (!address.len) d->provided_version = 0, d->kept = false;
         if (!address.len || d->provided_version == p->addrs_version || d->provide_ms > now || !cid_of(address, cid)) continue;
         d->provide_ms = now + PROVIDE_AGAIN_MS;
         p->provide_db = db;
         if (hf_kad_provide(p->kad, now, HF_BYTES(cid, sizeof cid), &p->provide_op)) p->provide_op = 0; /* nobody could dial us */
-        else return;
+        else d->kept = p->serves;
     }
 }
 
@@ -98,7 +98,8 @@ static void search(hf_p2p *p, uint64_t now) {
         hf_p2p_db *d = &p->dbs[db - 1];
         if (d->search_ms > now || (db > 1 && db <= n_collections)) continue; /* who keeps one collection keeps all */
         hf_bytes address = address_of(p, db);
-        d->search_ms = now + (is_lonely(p, db) ? SEARCH_LONELY_MS : SEARCH_MS);
+        uint64_t pause = (uint64_t)SEARCH_LONELY_MS << (is_lonely(p, db) || d->n_searches > 5 ? 0 : d->n_searches);
+        d->search_ms = now + (d->n_searches++ > 5 ? SEARCH_MAX_MS : pause);
         if (!address.len || !cid_of(address, cid) || hf_kad_find_providers(p->kad, now, HF_BYTES(cid, sizeof cid), FOUND_MAX, &p->search_op)) continue;
         p->search_db = db;
         return;
@@ -108,12 +109,12 @@ static void search(hf_p2p *p, uint64_t now) {
 /* One that lost its last peer does not wait for the end of its pause. */
 static void hurry(hf_p2p *p, uint64_t now) {
     for (uint32_t db = 1; db <= n_dbs(p); db++)
-        if (p->dbs[db - 1].search_ms > now + SEARCH_LONELY_MS && is_lonely(p, db)) p->dbs[db - 1].search_ms = now + SEARCH_LONELY_MS;
+        if (p->dbs[db - 1].search_ms > now + SEARCH_LONELY_MS && is_lonely(p, db)) p->dbs[db - 1].search_ms = now + SEARCH_LONELY_MS, p->dbs[db - 1].n_searches = 0;
 }
 
 void hf_p2p_find_turn(hf_p2p *p) {
     uint64_t now = hf_node_now(p->node);
-    if (!hf_kad_table_size(p->kad)) return; /* nobody to ask */
+    if (!hf_kad_table_size(p->kad) && !p->serves) return; /* nobody to ask */
     if (!p->provide_op) provide(p, now);
     hurry(p, now);
     if (!p->search_op && hf_swarm_n_peers(p->swarm) < PEERS_ENOUGH) search(p, now);

@@ -21,7 +21,7 @@ typedef struct hf_p2p_addrs { hf_bytes items[HF_P2P_ADDRS_MAX]; size_t n; uint8_
 /* A relay of which we want, or have, a reservation. */
 typedef struct hf_p2p_hold { hf_peer_id at; bool used, reserved; hf_p2p_addrs addrs; } hf_p2p_hold;
 /* What the DHT knows of a database: by its number. */
-typedef struct hf_p2p_db { uint64_t provided_version, provide_ms, search_ms; } hf_p2p_db;
+typedef struct hf_p2p_db { uint64_t provided_version, provide_ms, search_ms; unsigned n_searches; bool kept; } hf_p2p_db; /* kept: our own record stands here */
 
 struct hf_p2p {
     hf_node *node;
