@@ -20,6 +20,8 @@ typedef struct hf_autonat hf_autonat;
 typedef struct hf_autonat_config {
     bool serve, any_address;
     uint32_t confidence; /* [4] "more than 3 peers" */
+    bool (*may_ask)(void *ctx, const hf_peer_id *peer); /* NULL: every peer that speaks it */
+    void *may_ask_ctx;
 } hf_autonat_config;
 
 /* NULL: no memory, or the protocol is known already. */

@@ -95,6 +95,7 @@ static const hf_peer_id *choose(const hf_autonat *a, uint64_t *ret_conn) {
     for (size_t i = 0; (peer = hf_swarm_peer(a->swarm, i)); i++) {
         uint64_t conn;
         if (!hf_swarm_peer_speaks(a->swarm, peer, HF_TEXT(HF_AUTONAT_PROTOCOL))) continue;
+        if (a->config.may_ask && !a->config.may_ask(a->config.may_ask_ctx, peer)) continue;
         if ((best && asked_ms(a, peer) >= asked_ms(a, best)) || hf_swarm_direct(a->swarm, peer, &conn)) continue;
         best = peer;
         *ret_conn = conn;

@@ -171,10 +171,23 @@ static void free_part(void *ctx) {
     hf_release(p->mem, p, sizeof *p);
 }
 
+/* js-libp2p (read in 2.0 and 3.0 of @libp2p/autonat) takes the connection that it is asked over for the one it was to make, and closes it: asking would cost us
+ * the peer. Its agent is "NAME/VERSION PLATFORM/VERSION", whatever the name. It answers version 2 well. */
+static bool may_ask(void *ctx, const hf_peer_id *peer) {
+    static const char *const platforms[] = {" node/", " browser/", " deno/", " bun/", " electron/", " react-native/"};
+    const hf_host_autonat *p = ctx;
+    hf_bytes agent = hf_swarm_peer_agent(p->dials.swarm, peer);
+    for (size_t at = 0; at < agent.len; at++)
+        for (size_t i = 0; i < HF_COUNT(platforms); i++)
+            if (hf_eq(hf_sub(agent, at, at + strlen(platforms[i])), hf_str(platforms[i]))) return false;
+    return true;
+}
+
 hf_err hf_host_add_autonat(hf_host *host, hf_mem *mem, uint32_t tag, const hf_autonat2_config *config, hf_host_autonat **ret_autonat) {
     hf_host_autonat *p = hf_alloc(mem, sizeof *p);
     if (!p) return HF_NOMEM;
-    hf_autonat_config v1 = {.serve = config->serve, .any_address = config->any_address, .confidence = config->confidence};
+    hf_autonat_config v1 = {.serve = config->serve, .any_address = config->any_address, .confidence = config->confidence, .may_ask = may_ask,
+                            .may_ask_ctx = p};
     p->mem = mem;
     p->host = host;
     p->dials.swarm = hf_host_swarm(host);

@@ -1,6 +1,6 @@
 /* host_autonat: AutoNAT, both versions (autonat.h, autonat2.h), as a part of a host: it dials for others, has others dial us, and brings what both come to under
  * one head. Version 2 counts where it has come to something, for its yes is proved; else version 1. What comes out as HF_HOST_SAID of part "autonat":
- * hf_host_reach, whenever it has changed. */
+ * hf_host_reach, whenever it has changed. Peers that close the connection they are asked over (js-libp2p's version 1) are not asked by version 1. */
 #ifndef HF_HOST_AUTONAT_H
 #define HF_HOST_AUTONAT_H
 #include "autonat2.h"

@@ -431,6 +431,13 @@ bool hf_swarm_peer_speaks(const hf_swarm *swarm, const hf_peer_id *peer, hf_byte
     return false;
 }
 
+hf_bytes hf_swarm_peer_agent(const hf_swarm *swarm, const hf_peer_id *peer) {
+    const hf_peer *p = hf_map_get(&swarm->peers, hf_peer_id_bytes(peer));
+    for (const hf_link *i = p ? p->links : NULL; i; i = i->next_of_peer)
+        if (i->identify.agent.len) return i->identify.agent;
+    return HF_BYTES(NULL, 0);
+}
+
 size_t hf_swarm_n_peers(const hf_swarm *swarm) { return swarm->peers.n; }
 
 const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i) {

@@ -157,6 +157,8 @@ void hf_swarm_tick(hf_swarm *swarm, uint64_t now_ms);
 /* ---- looking in ---- */
 bool hf_swarm_connected(const hf_swarm *swarm, const hf_peer_id *peer);
 bool hf_swarm_peer_speaks(const hf_swarm *swarm, const hf_peer_id *peer, hf_bytes protocol); /* by its identify */
+/* What it says it is, by its identify; empty: it has not said. Valid until the next call. */
+hf_bytes hf_swarm_peer_agent(const hf_swarm *swarm, const hf_peer_id *peer);
 size_t hf_swarm_n_peers(const hf_swarm *swarm);
 /* The i-th connected peer in order of first connection; NULL past the end. */
 const hf_peer_id *hf_swarm_peer(const hf_swarm *swarm, size_t i);
