@@ -179,7 +179,7 @@ static bool may_ask(void *ctx, const hf_peer_id *peer) {
     hf_bytes agent = hf_swarm_peer_agent(p->dials.swarm, peer);
     for (size_t at = 0; at < agent.len; at++)
         for (size_t i = 0; i < HF_COUNT(platforms); i++)
-            if (hf_eq(hf_sub(agent, at, at + strlen(platforms[i])), hf_str(platforms[i]))) return false;
+            if (hf_eq(hf_sub(agent, at, strlen(platforms[i])), hf_str(platforms[i]))) return false;
     return true;
 }
 

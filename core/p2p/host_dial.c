@@ -55,9 +55,12 @@ hf_err hf_host_conn_open(hf_host *host, uint64_t now_ms, uint64_t conn, uint64_t
 }
 
 void hf_host_dial_failed(hf_host *host, uint64_t now_ms, uint64_t dial, const char *reason) {
-    const hf_host_part *part = dial & HF_HOST_OF_PART ? hf_host_part_of(host, dial) : NULL;
-    if (part) part->failed(part->ctx, now_ms, hf_host_own_number(dial), reason);
-    else hf_dialer_failed(host->dialer, now_ms, dial, reason);
+    if (!(dial & HF_HOST_OF_PART)) {
+        hf_dialer_failed(host->dialer, now_ms, dial, reason);
+        return;
+    }
+    const hf_host_part *part = hf_host_part_of(host, dial);
+    part->failed(part->ctx, now_ms, hf_host_own_number(dial), reason);
 }
 
 bool hf_host_dial_opened(hf_host *host, uint64_t dial, uint64_t conn) {
