@@ -6,7 +6,7 @@
 # make picture    the README's picture             make shots  every mode as a picture, in build/shots
 # What the machine lacks is installed first (tools/setup.sh).
 
-NODE_LIBS = -luv -lwslay -lsqlite3 -lssl -lcrypto -lz -lm
+NODE_LIBS = -luv -lwslay -lsqlite3 -lusrsctp -lssl -lcrypto -lz -lm
 CORE_LIBS = -lsodium -lsecp256k1 -lcrypto
 
 ifeq ($(filter -j%,$(MAKEFLAGS)),)

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 packages="
     clang clang-tidy clang-format lld llvm make git
     wasi-libc libclang-rt-14-dev libclang-rt-14-dev-wasm32
-    libsodium-dev libsecp256k1-dev libuv1-dev node-llhttp libwslay-dev libsqlite3-dev libssl-dev zlib1g-dev
+    libsodium-dev libsecp256k1-dev libuv1-dev node-llhttp libwslay-dev libsqlite3-dev libssl-dev libusrsctp-dev zlib1g-dev
     chromium iproute2 nftables jq curl sqlite3 ca-certificates dpkg-dev xz-utils procps
 "
 deps=$PWD/build/deps

@@ -1,0 +1,162 @@
+/* webrtc_conn: see webrtc_private.h. DTLS, then SCTP within it, then the owner is told; each within its time. */
+#include "webrtc_private.h"
+
+#include "../core/crypto/crypto.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void packet_out(void *ctx, hf_bytes packet) {
+    hf_webrtc_conn *conn = ctx;
+    hf_webrtc_packet_out(conn->webrtc, &conn->remote, packet);
+}
+
+hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl) {
+    hf_webrtc_conn *conn = calloc(1, sizeof *conn);
+    if (!conn) return SSL_free(ssl), NULL;
+    conn->webrtc = w;
+    conn->ssl = ssl;
+    conn->pipe = (hf_webrtc_pipe){.out = packet_out, .ctx = conn};
+    hf_webrtc_dtls_hand_over(ssl, &conn->pipe);
+    conn->tag = w->visit.tag;
+    conn->proven = w->visit.proven;
+    conn->remote = w->visit.place;
+    conn->heard_ms = hf_webrtc_now(w);
+    conn->deadline_ms = conn->heard_ms + HF_WEBRTC_HANDSHAKE_MS;
+    memcpy(conn->listener_digest, w->cert.digest, sizeof conn->listener_digest);
+    return conn;
+}
+
+void hf_webrtc_conn_free(hf_webrtc_conn *conn) {
+    hf_webrtc_sctp_free(conn->sctp);
+    if (SSL_is_init_finished(conn->ssl)) SSL_shutdown(conn->ssl);
+    ERR_clear_error();
+    SSL_free(conn->ssl);
+    hf_webrtc_channels_free(conn->channels);
+    free(conn);
+}
+
+void hf_webrtc_conn_fail(hf_webrtc_conn *conn, const char *reason) {
+    hf_webrtc_state before = conn->state;
+    if (before == HF_WEBRTC_DEAD) return;
+    conn->state = HF_WEBRTC_DEAD;
+    const hf_webrtc_events *events = &conn->webrtc->events;
+    if (conn->told && before == HF_WEBRTC_UP) events->lost(events->ctx, conn, reason);
+}
+
+/* ---- coming up ---- */
+
+static void remote_text(const hf_webrtc_place *place, char *ret, size_t cap) {
+    char ip[INET6_ADDRSTRLEN];
+    inet_ntop(place->v6 ? AF_INET6 : AF_INET, place->ip, ip, sizeof ip);
+    snprintf(ret, cap, "/%s/%s/udp/%u/webrtc-direct", place->v6 ? "ip6" : "ip4", ip, (unsigned)place->port[0] << 8 | place->port[1]);
+}
+
+bool hf_webrtc_conn_up(hf_webrtc_conn *conn) {
+    uint8_t browser[32], prologue[HF_DIRECT_PROLOGUE_LEN];
+    char remote[128];
+    const hf_webrtc_events *events = &conn->webrtc->events;
+    if (!hf_webrtc_dtls_peer_digest(conn->ssl, browser)) return false;
+    conn->state = HF_WEBRTC_UP;
+    conn->told = true;
+    hf_direct_prologue(browser, conn->listener_digest, prologue);
+    remote_text(&conn->remote, remote, sizeof remote);
+    if (events->up(events->ctx, conn, HF_BYTES(prologue, sizeof prologue), remote)) return true;
+    conn->told = false;
+    return false;
+}
+
+static void begin_sctp(hf_webrtc_conn *conn) {
+    conn->state = HF_WEBRTC_SCTP;
+    conn->heard_ms = hf_webrtc_now(conn->webrtc);
+    conn->channels = hf_webrtc_channels_new(conn);
+    if (!conn->channels || !hf_webrtc_sctp_open(conn)) hf_webrtc_conn_fail(conn, "no memory for SCTP");
+}
+
+/* ---- packets ---- */
+
+static void shake_hands(hf_webrtc_conn *conn) {
+    ERR_clear_error();
+    int n = SSL_do_handshake(conn->ssl), why = SSL_get_error(conn->ssl, n);
+    ERR_clear_error();
+    if (n == 1) begin_sctp(conn);
+    else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) hf_webrtc_conn_fail(conn, "the DTLS handshake failed");
+}
+
+/* One record after another; what does not decrypt is as if it had not come. True: something did. */
+static bool read_records(hf_webrtc_conn *conn) {
+    uint8_t bytes[HF_WEBRTC_PACKET_MAX];
+    bool any = false;
+    while (conn->state != HF_WEBRTC_DEAD) {
+        ERR_clear_error();
+        int n = SSL_read(conn->ssl, bytes, sizeof bytes), why = SSL_get_error(conn->ssl, n);
+        ERR_clear_error();
+        if (n <= 0 && why == SSL_ERROR_WANT_READ) break;
+        if (n <= 0) hf_webrtc_conn_fail(conn, why == SSL_ERROR_ZERO_RETURN ? "the browser ended the connection" : "DTLS broke");
+        else {
+            any = true;
+            hf_webrtc_sctp_input(conn->sctp, HF_BYTES(bytes, (size_t)n));
+        }
+    }
+    return any;
+}
+
+void hf_webrtc_conn_feed(hf_webrtc_conn *conn, const hf_webrtc_place *from, hf_bytes packet) {
+    conn->pipe.in = packet;
+    if (conn->state == HF_WEBRTC_DTLS) {
+        conn->remote = *from;
+        shake_hands(conn);
+    }
+    if (conn->state != HF_WEBRTC_DTLS && conn->state != HF_WEBRTC_DEAD && read_records(conn)) {
+        conn->remote = *from; /* only what it has encrypted shows that it has moved */
+        conn->heard_ms = hf_webrtc_now(conn->webrtc);
+    }
+    conn->pipe.in = HF_BYTES(NULL, 0);
+    hf_webrtc_conn_turn(conn);
+}
+
+/* ---- time ---- */
+
+static bool is_overdue(const hf_webrtc_conn *conn, const char **ret_reason) {
+    uint64_t now = hf_webrtc_now(conn->webrtc);
+    *ret_reason = "the browser has fallen silent";
+    if (now > conn->heard_ms + HF_WEBRTC_SILENCE_MS) return true;
+    *ret_reason = "the handshake took too long";
+    return conn->state != HF_WEBRTC_UP && now > conn->deadline_ms;
+}
+
+void hf_webrtc_conn_turn(hf_webrtc_conn *conn) {
+    const char *reason = "";
+    if (conn->state == HF_WEBRTC_DEAD) return;
+    if (is_overdue(conn, &reason)) return hf_webrtc_conn_fail(conn, reason);
+    if (conn->state == HF_WEBRTC_DTLS) {
+        if (DTLSv1_handle_timeout(conn->ssl) < 0) hf_webrtc_conn_fail(conn, "the DTLS handshake failed");
+        ERR_clear_error();
+        return;
+    }
+    if (!hf_webrtc_sctp_read(conn->sctp, &reason)) return hf_webrtc_conn_fail(conn, reason);
+    if (conn->state == HF_WEBRTC_SCTP || conn->state == HF_WEBRTC_DEAD) return;
+    if (!hf_webrtc_channels_flush(conn->channels)) return hf_webrtc_conn_fail(conn, "SCTP takes no more");
+    if (conn->state == HF_WEBRTC_CLOSING && hf_webrtc_channels_is_empty(conn->channels) && hf_webrtc_sctp_is_dry(conn->sctp)) conn->state = HF_WEBRTC_DEAD;
+}
+
+/* ---- for the owner ---- */
+
+void hf_webrtc_set_owner(hf_webrtc_conn *conn, void *owner) { conn->owner = owner; }
+void *hf_webrtc_owner(const hf_webrtc_conn *conn) { return conn->owner; }
+
+void hf_webrtc_send(hf_webrtc_conn *conn, hf_bytes records) {
+    if (conn->state != HF_WEBRTC_UP) return;
+    if (!hf_webrtc_channels_records(conn->channels, records)) return hf_webrtc_conn_fail(conn, "more is to be sent than can be kept");
+    if (conn->state == HF_WEBRTC_UP && !hf_webrtc_channels_flush(conn->channels)) hf_webrtc_conn_fail(conn, "SCTP takes no more");
+}
+
+void hf_webrtc_conn_close(hf_webrtc_conn *conn) {
+    if (conn->state == HF_WEBRTC_DEAD) return;
+    conn->told = false;
+    conn->state = conn->state == HF_WEBRTC_UP ? HF_WEBRTC_CLOSING : HF_WEBRTC_DEAD;
+    conn->deadline_ms = hf_webrtc_now(conn->webrtc) + HF_WEBRTC_CLOSE_MS;
+}
