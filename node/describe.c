@@ -4,12 +4,13 @@
 #include "../core/codec/json.h"
 #include "lock.h"
 #include "p2p.h"
+#include "rtc.h"
 #include "tcp.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { ADDRESSES_MAX = 16, ADDRESS_MAX = 128 };
+enum { ADDRESSES_MAX = 16, ADDRESS_MAX = 256 };
 
 typedef struct addresses { size_t n; char text[ADDRESSES_MAX][ADDRESS_MAX]; } addresses;
 
@@ -21,14 +22,18 @@ void hf_describe_self(hf_node *node) {
     hf_buf_deinit(&id);
 }
 
-static void add(const hf_node *node, const char *host, addresses *ret) {
+/* What follows an IP address in one of ours. */
+typedef struct place { const char *listen; char rest[ADDRESS_MAX - 64]; } place;
+
+static void add(const hf_node *node, const place *p, const char *host, addresses *ret) {
     if (ret->n == ADDRESSES_MAX) return;
     const char *family = strchr(host, ':') ? "ip6" : "ip4";
-    snprintf(ret->text[ret->n++], ADDRESS_MAX, "/%s/%s/tcp/%d/p2p/%s", family, host, hf_tcp_port(node->tcp), node->peer_id);
+    int len = snprintf(ret->text[ret->n], ADDRESS_MAX, "/%s/%s%s/p2p/%s", family, host, p->rest, node->peer_id);
+    ret->n += len > 0 && len < ADDRESS_MAX;
 }
 
 /* One that listens everywhere has the addresses of its interfaces. IPv6 ones that only mean something on one link are left out. */
-static void add_interfaces(const hf_node *node, bool v6, addresses *ret) {
+static void add_interfaces(const hf_node *node, const place *p, bool v6, addresses *ret) {
     uv_interface_address_t *all;
     int n;
     if (uv_interface_addresses(&all, &n)) return;
@@ -36,20 +41,36 @@ static void add_interfaces(const hf_node *node, bool v6, addresses *ret) {
         char host[64];
         const struct sockaddr_in6 *six = &all[i].address.address6;
         if (all[i].is_internal) continue;
-        if (six->sin6_family == AF_INET && !uv_ip4_name(&all[i].address.address4, host, sizeof host)) add(node, host, ret);
-        if (v6 && six->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && !uv_ip6_name(six, host, sizeof host)) add(node, host, ret);
+        if (six->sin6_family == AF_INET && !uv_ip4_name(&all[i].address.address4, host, sizeof host)) add(node, p, host, ret);
+        if (v6 && six->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && !uv_ip6_name(six, host, sizeof host)) add(node, p, host, ret);
     }
     uv_free_interface_addresses(all, n);
 }
 
+static void add_place(const hf_node *node, const place *p, addresses *ret) {
+    bool any6 = !strcmp(p->listen, "::");
+    size_t before = ret->n;
+    if (strcmp(p->listen, "0.0.0.0") && !any6) return add(node, p, p->listen, ret);
+    add_interfaces(node, p, any6, ret);
+    if (ret->n == before) add(node, p, "127.0.0.1", ret);
+}
+
+void hf_describe_rtc(const hf_node *node, char *ret, size_t cap) {
+    hf_buf certhash;
+    hf_buf_init(&certhash, (hf_mem *)(uintptr_t)&node->mem);
+    hf_rtc_add_certhash(node->rtc, &certhash);
+    snprintf(ret, cap, "/udp/%d%.*s", hf_rtc_port(node->rtc), (int)certhash.len, (const char *)certhash.ptr);
+    hf_buf_deinit(&certhash);
+}
+
 static void collect(const hf_node *node, addresses *ret) {
-    const char *host = node->options->p2p_host;
-    bool any6 = !strcmp(host, "::");
+    place tcp = {.listen = node->options->p2p_host}, rtc = {.listen = node->options->webrtc_host};
     ret->n = 0;
-    if (!hf_tcp_port(node->tcp)) return;
-    if (strcmp(host, "0.0.0.0") && !any6) return add(node, host, ret);
-    add_interfaces(node, any6, ret);
-    if (!ret->n) add(node, "127.0.0.1", ret);
+    snprintf(tcp.rest, sizeof tcp.rest, "/tcp/%d", hf_tcp_port(node->tcp));
+    if (hf_tcp_port(node->tcp)) add_place(node, &tcp, ret);
+    if (!hf_rtc_port(node->rtc)) return;
+    hf_describe_rtc(node, rtc.rest, sizeof rtc.rest);
+    add_place(node, &rtc, ret);
 }
 
 void hf_describe_first_address(const hf_node *node, hf_buf *buf) {

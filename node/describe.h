@@ -9,8 +9,10 @@ void hf_describe_self(hf_node *node);
 void hf_describe_first_address(const hf_node *node, hf_buf *buf);
 /* JSON of /.well-known/holdfast.json. */
 void hf_describe_site(const hf_node *node, hf_buf *buf);
+/* What stands in our WebRTC address behind the IP address; node->rtc is there. */
+void hf_describe_rtc(const hf_node *node, char *ret, size_t cap);
 /* Leaves {"peerId","addresses"} with the lock, for `holdfast id`. */
 bool hf_describe_to_lock(const hf_node *node);
-/* Calls each(ctx, text) with every address that peers can dial, /ip4|ip6/HOST/tcp/PORT/p2p/ID. */
+/* Calls each(ctx, text) with every address that peers can dial, /ip4|ip6/HOST/tcp/PORT/p2p/ID and those of WebRTC. */
 void hf_describe_each_address(const hf_node *node, void (*each)(void *ctx, const char *text), void *ctx);
 #endif

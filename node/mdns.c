@@ -6,6 +6,7 @@
 
 #include "../core/p2p/mdns_address.h"
 #include "../core/p2p/mdns_message.h"
+#include "describe.h"
 #include "say.h"
 
 #include <arpa/inet.h>
@@ -145,31 +146,45 @@ static void on_look(uv_timer_t *timer) {
 }
 
 /* Are we listening there, and is it an address that others would dial? */
-static bool is_offered(const hf_mdns *m, const place *p) {
-    const char *host = m->node->options->p2p_host;
+static bool is_offered(const char *host, const place *p) {
     if (strcmp(host, "0.0.0.0") && strcmp(host, "::") && strcmp(host, p->text)) return false;
     return hf_mdns_reach_ip4((const uint8_t *)&p->ip) != HF_MDNS_NOWHERE;
 }
 
-static void answer_on(hf_mdns *m, const place *p) {
-    hf_buf_clear(&m->address);
+/* One text after another in m->address; views into it are taken when it does not move any more. */
+static size_t add_address(hf_mdns *m, const char *host, const char *rest) {
+    size_t from = m->address.len;
     hf_buf_add_str(&m->address, "/ip4/");
-    hf_buf_add_str(&m->address, p->text);
-    hf_buf_add_str(&m->address, "/tcp/");
-    hf_buf_add_u64(&m->address, (uint64_t)m->p2p_port);
+    hf_buf_add_str(&m->address, host);
+    hf_buf_add_str(&m->address, rest);
     hf_buf_add_str(&m->address, "/p2p/");
     hf_peer_id_add_text(&m->address, hf_core_self(m->node->core));
-    if (m->address.err) return;
-    hf_bytes address = hf_buf_bytes(&m->address);
+    return m->address.len - from;
+}
+
+static void answer_on(hf_mdns *m, const place *p) {
+    char rest[192];
+    hf_buf_clear(&m->address);
+    snprintf(rest, sizeof rest, "/tcp/%d", m->p2p_port);
+    size_t tcp = is_offered(m->node->options->p2p_host, p) ? add_address(m, p->text, rest) : 0, rtc = 0;
+    if (m->node->rtc && is_offered(m->node->options->webrtc_host, p)) {
+        hf_describe_rtc(m->node, rest, sizeof rest);
+        rtc = add_address(m, p->text, rest);
+    }
+    if (m->address.err || tcp + rtc == 0) return;
+    hf_bytes all = hf_buf_bytes(&m->address), addresses[2];
+    size_t n = 0;
+    if (tcp) addresses[n++] = hf_sub(all, 0, tcp);
+    if (rtc) addresses[n++] = hf_sub(all, tcp, rtc);
     hf_buf_clear(&m->packet);
-    if (!hf_mdns_add_answer(&m->packet, m->service, HF_BYTES(m->peer_name, PEER_NAME_LEN), &address, 1)) send_packet(m, p);
+    if (!hf_mdns_add_answer(&m->packet, m->service, HF_BYTES(m->peer_name, PEER_NAME_LEN), addresses, n)) send_packet(m, p);
 }
 
 static void on_answer(uv_timer_t *timer) {
     hf_mdns *m = timer->data;
     m->answered_ms = hf_node_now(m->node);
     for (size_t i = 0; i < m->n_places; i++)
-        if (m->places[i].joined && is_offered(m, &m->places[i])) answer_on(m, &m->places[i]);
+        if (m->places[i].joined) answer_on(m, &m->places[i]);
 }
 
 static void answer_soon(hf_mdns *m) {

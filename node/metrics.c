@@ -33,9 +33,10 @@ static void add_one(hf_buf *buf, const char *name, const char *help, uint64_t va
 
 static void add_connections(const hf_node *node, const hf_http_counts *http, hf_buf *buf) {
     static const char NAME[] = "holdfast_connections";
-    size_t n_tcp = 0, n_queued = 0;
+    size_t n_tcp = 0, n_webrtc = 0, n_queued = 0;
     for (const hf_channel *c = node->channels; c; c = c->next) {
         n_tcp += !strcmp(c->via, "tcp");
+        n_webrtc += !strcmp(c->via, "webrtc");
         n_queued += c->queued_bytes;
     }
     begin(buf, NAME, "gauge", "Open connections, by what they carry.");
@@ -43,6 +44,7 @@ static void add_connections(const hf_node *node, const hf_http_counts *http, hf_
     add(buf, NAME, "kind", HF_TEXT("events"), http->listeners);
     add(buf, NAME, "kind", HF_TEXT("websocket"), http->websockets);
     add(buf, NAME, "kind", HF_TEXT("tcp"), n_tcp);
+    add(buf, NAME, "kind", HF_TEXT("webrtc"), n_webrtc);
     add_one(buf, "holdfast_peers", "Peers that are connected.", hf_core_n_peers(node->core));
     add_one(buf, "holdfast_peer_queued_bytes", "Bytes for peers that the system has not taken yet.", n_queued);
     add_one(buf, "holdfast_http_held_bytes", "Bytes of requests and answers that are under way.", http->held_bytes);

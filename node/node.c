@@ -9,6 +9,7 @@
 #include "lock.h"
 #include "mdns.h"
 #include "p2p.h"
+#include "rtc.h"
 #include "say.h"
 #include "site.h"
 #include "spread.h"
@@ -73,6 +74,12 @@ hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial
     channel->conn = ++node->next_conn;
     channel->dialer = true;
     return enlist(node, channel, hf_host_conn_open(hf_core_host(node->core), hf_node_now(node), channel->conn, dial, remote));
+}
+
+hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, const hf_channels_open *open) {
+    channel->conn = ++node->next_conn;
+    channel->dialer = open->dialer;
+    return enlist(node, channel, hf_core_conn_open_channels(node->core, hf_node_now(node), channel->conn, open));
 }
 
 hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn) {
@@ -423,6 +430,7 @@ static bool open_network(hf_node *node) {
     const char *problem = "";
     node->tcp = hf_tcp_open(node, &problem);
     if (!node->tcp) return fail("cannot listen for peers", problem);
+    if (o->webrtc_port >= 0 && !(node->rtc = hf_rtc_open(node, &problem))) return fail("cannot listen for browsers over WebRTC", problem);
     node->http = hf_http_open(node, &problem);
     if (!node->http) return fail("cannot serve pages", problem);
     for (size_t i = 0; i < o->n_join; i++)
@@ -568,6 +576,7 @@ static void stop(hf_node *node) {
     hf_p2p_close(node->p2p);
     node->p2p = NULL;
     hf_tcp_close(node->tcp);
+    hf_rtc_close(node->rtc);
     hf_http_close(node->http);
     hf_warm_close(node->warm);
     node->warm = NULL;
@@ -645,7 +654,7 @@ static int answer_one(hf_node *node, bool json, size_t n_words, const char *cons
 int hf_node_run_once(const char *dir, bool json, size_t n_words, const char *const *words, const hf_ask_files *files) {
     uv_loop_t loop;
     hf_node node;
-    hf_options options = {.dir = dir, .name = "holdfast", .p2p_host = "127.0.0.1", .p2p_port = -1, .assets = "", .log_level = HF_LEVEL_WARN};
+    hf_options options = {.dir = dir, .name = "holdfast", .p2p_host = "127.0.0.1", .p2p_port = -1, .webrtc_port = -1, .assets = "", .log_level = HF_LEVEL_WARN};
     if (access(dir, F_OK)) return fprintf(stderr, "holdfast: %s: no node has run here; `holdfast serve --dir` makes it\n", dir), 1;
     hf_say_setup(options.log_level, false);
     prepare(&node, &options, &loop);

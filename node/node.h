@@ -11,10 +11,10 @@
 
 typedef struct hf_node hf_node;
 
-/* A byte channel to a peer, whatever carries it. The carriage owns it; the node only finds it by number. */
+/* A byte channel to a peer, or WebRTC's bundle of channels, whatever carries it. The carriage owns it; the node only finds it by number. */
 typedef struct hf_channel {
     uint64_t conn;
-    const char *via;                                          /* "tcp", "ws" */
+    const char *via;                                          /* "tcp", "ws", "webrtc" */
     void (*send)(struct hf_channel *channel, hf_bytes bytes); /* copies or sends at once */
     void (*close)(struct hf_channel *channel);                /* after what was sent; then it is the carriage's to free */
     size_t queued_bytes;                                      /* given to send and not yet taken by the system */
@@ -39,6 +39,7 @@ struct hf_node {
     struct hf_site *site;      /* app folder and browser files: site.h */
     struct hf_http *http;      /* http.h */
     struct hf_tcp *tcp;        /* tcp.h */
+    struct hf_rtc *rtc;        /* rtc.h; NULL when off */
     struct hf_mdns *mdns;      /* mdns.h; NULL when off */
     struct hf_p2p *p2p;        /* p2p.h; NULL without network */
     struct hf_control *control; /* control.h */
@@ -70,6 +71,8 @@ uint64_t hf_node_wall(void);                                  /* ms since 1970 *
 HF_MUST_USE hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool dialer, const hf_peer_id *expected, hf_bytes remote);
 /* The same for one that HF_OUT_DIAL asked for. HF_STATE: it is not wanted any more, likewise. */
 HF_MUST_USE hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial, hf_bytes remote);
+/* The same for WebRTC; what `send` gets are records (core/p2p/channels.h), and the carriage tells the core of its channels itself. */
+HF_MUST_USE hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, const hf_channels_open *open);
 hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn); /* NULL: none of ours, as one over a relay */
 void hf_node_channel_recv(hf_node *node, hf_channel *channel, hf_bytes bytes);
 /* The system took `len` bytes of what was queued. */

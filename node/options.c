@@ -9,7 +9,7 @@
 static char problem[512];
 static char exe_dir[4096], assets_dir[4200], app_dir[4200];
 
-typedef enum kind { TEXT, HOST_PORT, P2P, JOIN, SIBLING, ANNOUNCE, DHT, RELAY, RELAY_FOR, REACH, LEVEL, FORMAT, OFF, ON } kind;
+typedef enum kind { TEXT, HOST_PORT, P2P, WEBRTC, JOIN, SIBLING, ANNOUNCE, DHT, RELAY, RELAY_FOR, REACH, LEVEL, FORMAT, OFF, ON } kind;
 
 static const struct flag {
     const char *name, *env, *help;
@@ -18,6 +18,7 @@ static const struct flag {
 } FLAGS[] = {
     {"--http", "HOLDFAST_HTTP", "HOST:PORT   where pages are served (127.0.0.1:3000; port 0: a free one)", HOST_PORT, 0},
     {"--p2p", "HOLDFAST_P2P", "[HOST:]PORT where peers connect over TCP (0: a free one; off: none)", P2P, 0},
+    {"--webrtc", "HOLDFAST_WEBRTC", "[HOST:]PORT where pages of others connect over UDP, by WebRTC (off; 0: a free one)", WEBRTC, 0},
     {"--dir", "HOLDFAST_DIR", "DIR         data (./holdfast_data)", TEXT, offsetof(hf_options, dir)},
     {"--name", "HOLDFAST_NAME", "NAME        of this node, for logs and people", TEXT, offsetof(hf_options, name)},
     {"--join", "HOLDFAST_JOIN", "MULTIADDR   a peer to stay connected to; may be given again", JOIN, 0},
@@ -101,6 +102,9 @@ static bool apply(hf_options *o, const struct flag *f, const char *value) {
     case P2P:
         if (!strcmp(value, "off")) return o->p2p_port = -1, true;
         return parse_host_port(value, &o->p2p_host, &o->p2p_port) || complain(f->name, value, "expected [HOST:]PORT or off");
+    case WEBRTC:
+        if (!strcmp(value, "off")) return o->webrtc_port = -1, true;
+        return parse_host_port(value, &o->webrtc_host, &o->webrtc_port) || complain(f->name, value, "expected [HOST:]PORT or off");
     case JOIN:
         if (o->n_join == HF_JOINS_MAX) return complain(f->name, value, "more than 64 peers");
         return o->join[o->n_join++] = value, true;
@@ -138,7 +142,7 @@ static void defaults(hf_options *o) {
     snprintf(assets_dir, sizeof assets_dir, "%s/browser", exe_dir);
     snprintf(app_dir, sizeof app_dir, "%s/../apps/todo", exe_dir);
     *o = (hf_options){
-        .app = app_dir, .dir = HF_DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0",
+        .app = app_dir, .dir = HF_DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0", .webrtc_host = "0.0.0.0", .webrtc_port = -1,
         .assets = assets_dir, .mdns_service = "_p2p._udp.local", .mdns = true, .worker = true, .log_level = HF_LEVEL_INFO,
         .dht_protocol = HF_DHT_PROTOCOL, .autonat = true,
     };

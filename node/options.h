@@ -21,8 +21,8 @@ typedef struct hf_options {
     const char *dir;           /* data */
     const char *name;
     const char *http_host;
-    int http_port, p2p_port;   /* 0: a free one; p2p -1: none */
-    const char *p2p_host;
+    int http_port, p2p_port, webrtc_port; /* 0: a free one; p2p, webrtc -1: none */
+    const char *p2p_host, *webrtc_host;
     const char *join[HF_JOINS_MAX];
     size_t n_join;
     const char *sibling[HF_JOINS_MAX]; /* http://host:port of other nodes, told to browsers */

@@ -165,7 +165,7 @@ static bool has_room(const hf_webrtc *w, const hf_webrtc_place *place) {
            handshakes < HF_WEBRTC_HANDSHAKES_PER_ADDRESS_MAX;
 }
 
-static void tick_soon(hf_webrtc *w);
+static void tick_soon(hf_webrtc *w, bool at_once);
 
 static void admit(hf_webrtc *w, SSL *ssl) {
     hf_webrtc_conn *conn = hf_webrtc_conn_new(w, ssl);
@@ -175,7 +175,7 @@ static void admit(hf_webrtc *w, SSL *ssl) {
     w->n_conns++;
     if (!hf_webrtc_attach(conn, &w->visit.place) || hf_map_put(&w->by_tag, HF_BYTES(&conn->tag, sizeof conn->tag), conn)) hf_webrtc_conn_fail(conn, "no memory");
     else hf_webrtc_conn_feed(conn, &w->visit.place, HF_BYTES(NULL, 0)); /* OpenSSL has kept the ClientHello */
-    tick_soon(w);
+    tick_soon(w, false);
 }
 
 static void greet(hf_webrtc *w, const hf_webrtc_place *from, const hf_webrtc_check *check, hf_bytes packet) {
@@ -205,7 +205,7 @@ static void on_record(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet
     if (!conn) return greet(w, from, check, packet);
     w->packet_ms = hf_webrtc_now(w);
     hf_webrtc_conn_feed(conn, from, packet);
-    tick_soon(w);
+    tick_soon(w, false);
 }
 
 /* ---- the socket ---- */
@@ -225,6 +225,17 @@ static void free_dead(hf_webrtc *w) {
     }
 }
 
+/* What was queued while another had its turn, then those that ended. */
+static void finish_turn(hf_webrtc *w) {
+    while (w->pending) {
+        w->pending = false;
+        for (hf_webrtc_conn *c = w->conns; c; c = c->next)
+            if (c->pending) hf_webrtc_conn_turn(c);
+    }
+    w->turning = false;
+    free_dead(w);
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     (void)suggested;
     hf_webrtc *w = handle->data;
@@ -236,9 +247,10 @@ static void on_packet(uv_udp_t *socket, ssize_t n, const uv_buf_t *buf, const st
     hf_webrtc_place place;
     hf_bytes packet = HF_BYTES(buf->base, n > 0 ? (size_t)n : 0);
     if (n <= 0 || !from || flags & UV_UDP_PARTIAL || packet.len > HF_WEBRTC_PACKET_MAX || !read_place(from, &place)) return;
+    w->turning = true;
     if (hf_stun_is(packet)) on_check(w, &place, packet);
     else if (packet.ptr[0] >= DTLS_FIRST && packet.ptr[0] <= DTLS_LAST) on_record(w, &place, packet);
-    free_dead(w);
+    finish_turn(w);
 }
 
 static void greeting_out(void *ctx, hf_bytes packet) {
@@ -250,17 +262,26 @@ static void greeting_out(void *ctx, hf_bytes packet) {
 
 static void on_tick(uv_timer_t *timer) {
     hf_webrtc *w = timer->data;
+    w->turning = true;
     hf_webrtc_sctp_time(hf_webrtc_now(w));
     for (hf_webrtc_conn *c = w->conns; c; c = c->next) hf_webrtc_conn_turn(c);
-    free_dead(w);
-    if (w->n_conns) tick_soon(w);
+    finish_turn(w);
+    if (w->n_conns) tick_soon(w, false);
 }
 
 /* Often while something goes on; SCTP's and DTLS's timers are all much slower than the slow ticks otherwise. */
-static void tick_soon(hf_webrtc *w) {
-    uint64_t wait = hf_webrtc_now(w) < w->packet_ms + LATELY_MS ? TICK_MS : IDLE_TICK_MS;
+static void tick_soon(hf_webrtc *w, bool at_once) {
+    uint64_t wait = at_once ? 0 : hf_webrtc_now(w) < w->packet_ms + LATELY_MS ? TICK_MS : IDLE_TICK_MS;
     if (uv_is_active((uv_handle_t *)&w->ticking) && uv_timer_get_due_in(&w->ticking) <= wait) return;
     uv_timer_start(&w->ticking, on_tick, wait, 0);
+}
+
+void hf_webrtc_conn_soon(hf_webrtc_conn *conn) {
+    hf_webrtc *w = conn->webrtc;
+    conn->pending = w->pending = true;
+    if (w->turning || w->closed) return;
+    w->packet_ms = hf_webrtc_now(w);
+    tick_soon(w, true);
 }
 
 static void on_look(uv_timer_t *timer) {

@@ -3,12 +3,13 @@
  * 6.7); then its number can be used again. What SCTP does not take now waits in one queue, in order. */
 #include "webrtc_private.h"
 
+#include "../core/p2p/channels.h"
 #include "../core/p2p/dcep.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORD_HEAD = 9, OP_OPEN = 1, OP_MESSAGE = 2, OP_CLOSE = 3, OURS = 1, OWNERS_NUMBER = INT32_MIN };
+enum { OURS = 1, REFUSED_MAX = 64 };
 
 typedef struct channel {
     uint32_t number;           /* the owner's name for it */
@@ -23,6 +24,10 @@ struct hf_webrtc_channels {
     hf_webrtc_conn *conn;
     item *first, **last;
     size_t queued_bytes;
+    bool crowded;              /* a channel's queue is above its mark: the owner is told by the next flush */
+    size_t dropped_bytes;      /* of records, to be told as sent */
+    uint32_t refused[REFUSED_MAX]; /* channels of the owner's for which no number was free, to be told as closed */
+    size_t n_refused;
     uint16_t to_reset[HF_WEBRTC_CHANNELS_MAX];
     size_t n_to_reset;
     channel at[HF_WEBRTC_CHANNELS_MAX];
@@ -75,7 +80,7 @@ static bool queue(hf_webrtc_channels *c, uint16_t stream, uint32_t ppid, hf_byte
     c->queued_bytes += message.len;
     channel *ch = &c->at[stream];
     ch->queued_bytes += message.len;
-    if (!ch->busy && ch->queued_bytes > HF_WEBRTC_BUSY_ABOVE) tell_busy(c, ch, true);
+    c->crowded |= !ch->busy && ch->queued_bytes > HF_WEBRTC_BUSY_ABOVE;
     return true;
 }
 
@@ -101,6 +106,20 @@ static void send_resets(hf_webrtc_channels *c) {
     memmove(c->to_reset, c->to_reset + n, c->n_to_reset * sizeof c->to_reset[0]);
 }
 
+/* What could not be said while the owner's records were read: telling it anything would take them away. */
+static void tell(hf_webrtc_channels *c) {
+    size_t dropped = c->dropped_bytes;
+    c->dropped_bytes = 0;
+    while (c->n_refused) {
+        uint32_t number = c->refused[--c->n_refused];
+        if (is_told(c)) events_of(c)->channel_closed(events_of(c)->ctx, c->conn, number);
+    }
+    for (size_t i = 0; c->crowded && i < HF_WEBRTC_CHANNELS_MAX; i++)
+        if (!c->at[i].busy && c->at[i].queued_bytes > HF_WEBRTC_BUSY_ABOVE) tell_busy(c, &c->at[i], true);
+    c->crowded = false;
+    if (dropped && is_told(c)) events_of(c)->sent(events_of(c)->ctx, c->conn, dropped);
+}
+
 bool hf_webrtc_channels_flush(hf_webrtc_channels *c) {
     while (c->first) {
         const item *i = c->first;
@@ -110,6 +129,7 @@ bool hf_webrtc_channels_flush(hf_webrtc_channels *c) {
         pop(c);
     }
     send_resets(c);
+    tell(c);
     return true;
 }
 
@@ -193,7 +213,7 @@ bool hf_webrtc_channels_message(hf_webrtc_channels *c, uint16_t stream, uint32_t
 /* ---- from the owner ---- */
 
 static channel *find(hf_webrtc_channels *c, uint32_t number, uint16_t *ret_stream) {
-    bool ours = number & (uint32_t)OWNERS_NUMBER;
+    bool ours = number & HF_CHANNEL_OURS;
     if (!ours && number >= HF_WEBRTC_CHANNELS_MAX) return NULL;
     size_t i = ours ? OURS : number;
     while (ours && i < HF_WEBRTC_CHANNELS_MAX && !(c->at[i].in_use && c->at[i].number == number)) i += 2;
@@ -202,16 +222,20 @@ static channel *find(hf_webrtc_channels *c, uint32_t number, uint16_t *ret_strea
     return &c->at[i];
 }
 
-/* No number is free: the owner is told that the channel is closed. */
 static bool open_one(hf_webrtc_channels *c, uint32_t number) {
     uint16_t stream = OURS;
     hf_buf open;
     while (stream < HF_WEBRTC_CHANNELS_MAX && c->at[stream].in_use) stream += 2;
-    if (stream >= HF_WEBRTC_CHANNELS_MAX) return events_of(c)->channel_closed(events_of(c)->ctx, c->conn, number), true;
+    if (stream >= HF_WEBRTC_CHANNELS_MAX) {
+        if (c->n_refused == REFUSED_MAX) return false;
+        c->refused[c->n_refused++] = number;
+        c->dropped_bytes += HF_CHANNEL_RECORD_LEN;
+        return true;
+    }
     c->at[stream] = (channel){.in_use = true, .open = true, .number = number};
     hf_buf_init(&open, &c->conn->webrtc->mem);
     hf_dcep_add_open(&open);
-    bool ok = !open.err && queue(c, stream, HF_PPID_DCEP, hf_buf_bytes(&open), RECORD_HEAD);
+    bool ok = !open.err && queue(c, stream, HF_PPID_DCEP, hf_buf_bytes(&open), HF_CHANNEL_RECORD_LEN);
     hf_buf_deinit(&open);
     return ok;
 }
@@ -221,22 +245,19 @@ static uint32_t u32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)
 /* What is for a channel that the browser has closed meanwhile is dropped. */
 static bool record(hf_webrtc_channels *c, uint32_t number, uint8_t op, hf_bytes bytes) {
     uint16_t stream;
-    if (op == OP_OPEN) return open_one(c, number);
+    if (op == HF_CHANNEL_OPEN) return open_one(c, number);
     channel *ch = find(c, number, &stream);
-    if (!ch || (op == OP_MESSAGE && !bytes.len)) {
-        events_of(c)->sent(events_of(c)->ctx, c->conn, bytes.len + RECORD_HEAD);
-        return true;
-    }
-    if (op == OP_CLOSE) return end(c, stream, RECORD_HEAD);
-    return op == OP_MESSAGE && queue(c, stream, HF_PPID_BINARY, bytes, bytes.len + RECORD_HEAD);
+    if (!ch || (op == HF_CHANNEL_MESSAGE && !bytes.len)) return c->dropped_bytes += bytes.len + HF_CHANNEL_RECORD_LEN, true;
+    if (op == HF_CHANNEL_CLOSE) return end(c, stream, HF_CHANNEL_RECORD_LEN);
+    return op == HF_CHANNEL_MESSAGE && queue(c, stream, HF_PPID_BINARY, bytes, bytes.len + HF_CHANNEL_RECORD_LEN);
 }
 
 bool hf_webrtc_channels_records(hf_webrtc_channels *c, hf_bytes records) {
     while (records.len) {
-        if (records.len < RECORD_HEAD || u32(records.ptr + 5) > records.len - RECORD_HEAD) return false;
+        if (records.len < HF_CHANNEL_RECORD_LEN || u32(records.ptr + 5) > records.len - HF_CHANNEL_RECORD_LEN) return false;
         uint32_t len = u32(records.ptr + 5);
-        if (!record(c, u32(records.ptr), records.ptr[4], hf_sub(records, RECORD_HEAD, len))) return false;
-        records = hf_sub(records, RECORD_HEAD + len, records.len);
+        if (!record(c, u32(records.ptr), records.ptr[4], hf_sub(records, HF_CHANNEL_RECORD_LEN, len))) return false;
+        records = hf_sub(records, HF_CHANNEL_RECORD_LEN + len, records.len);
     }
     return true;
 }

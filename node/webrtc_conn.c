@@ -130,7 +130,9 @@ static bool is_overdue(const hf_webrtc_conn *conn, const char **ret_reason) {
 
 void hf_webrtc_conn_turn(hf_webrtc_conn *conn) {
     const char *reason = "";
+    conn->pending = false;
     if (conn->state == HF_WEBRTC_DEAD) return;
+    if (conn->broken) return hf_webrtc_conn_fail(conn, conn->broken);
     if (is_overdue(conn, &reason)) return hf_webrtc_conn_fail(conn, reason);
     if (conn->state == HF_WEBRTC_DTLS) {
         if (DTLSv1_handle_timeout(conn->ssl) < 0) hf_webrtc_conn_fail(conn, "the DTLS handshake failed");
@@ -148,10 +150,11 @@ void hf_webrtc_conn_turn(hf_webrtc_conn *conn) {
 void hf_webrtc_set_owner(hf_webrtc_conn *conn, void *owner) { conn->owner = owner; }
 void *hf_webrtc_owner(const hf_webrtc_conn *conn) { return conn->owner; }
 
+/* Only queued: the records are the core's, and whatever it is told meanwhile may take them away. */
 void hf_webrtc_send(hf_webrtc_conn *conn, hf_bytes records) {
     if (conn->state != HF_WEBRTC_UP) return;
-    if (!hf_webrtc_channels_records(conn->channels, records)) return hf_webrtc_conn_fail(conn, "more is to be sent than can be kept");
-    if (conn->state == HF_WEBRTC_UP && !hf_webrtc_channels_flush(conn->channels)) hf_webrtc_conn_fail(conn, "SCTP takes no more");
+    if (!hf_webrtc_channels_records(conn->channels, records)) conn->broken = "more is to be sent than can be kept";
+    hf_webrtc_conn_soon(conn);
 }
 
 void hf_webrtc_conn_close(hf_webrtc_conn *conn) {
@@ -159,4 +162,5 @@ void hf_webrtc_conn_close(hf_webrtc_conn *conn) {
     conn->told = false;
     conn->state = conn->state == HF_WEBRTC_UP ? HF_WEBRTC_CLOSING : HF_WEBRTC_DEAD;
     conn->deadline_ms = hf_webrtc_now(conn->webrtc) + HF_WEBRTC_CLOSE_MS;
+    hf_webrtc_conn_soon(conn);
 }

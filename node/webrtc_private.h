@@ -61,7 +61,8 @@ struct hf_webrtc_conn {
     hf_webrtc_conn *next;
     hf_webrtc *webrtc;
     hf_webrtc_state state;
-    bool told;                            /* the owner knows it */
+    bool told, pending;                   /* the owner knows it; its turn is to come */
+    const char *broken;                   /* why it fails at its next turn; NULL: it does not */
     void *owner;
     hf_webrtc_tag tag;
     hf_webrtc_place places[HF_WEBRTC_PLACES_MAX], proven, remote; /* proven: whose cookie it was; remote: where packets go */
@@ -81,7 +82,7 @@ struct hf_webrtc {
     uv_udp_t socket;
     uv_timer_t ticking, renewing;
     int n_handles;                        /* not closed yet */
-    bool closed, both, v6_only;           /* both: an IPv6 socket, which may have IPv4 packets too */
+    bool closed, both, v6_only, pending, turning;          /* both: an IPv6 socket, which may have IPv4 packets too */
     uint64_t hash_seed;
     hf_buf packet;                        /* being written */
     const char *cert_path;
@@ -109,6 +110,7 @@ void hf_webrtc_hmac_sha1(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20
 /* ---- webrtc_conn.c ---- */
 /* Takes the SSL that has seen a good cookie. NULL: no memory; the SSL is freed. */
 hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl);
+void hf_webrtc_conn_soon(hf_webrtc_conn *conn);   /* its turn is to come when nothing else runs */
 bool hf_webrtc_conn_up(hf_webrtc_conn *conn);     /* SCTP is up. False: the owner does not want it */
 void hf_webrtc_conn_feed(hf_webrtc_conn *conn, const hf_webrtc_place *from, hf_bytes packet);
 void hf_webrtc_conn_turn(hf_webrtc_conn *conn);   /* timers, what waits to be sent */
