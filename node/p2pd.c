@@ -147,6 +147,15 @@ static const char *announce(hf_p2pd *d) {
     return err ? "the addresses to announce are too many or too long" : NULL;
 }
 
+void hf_p2pd_announce_again(hf_p2pd *d) {
+    hf_arena arena;
+    hf_bytes addresses[ADDRESSES_MAX];
+    hf_arena_init(&arena, &d->mem);
+    (void)!hf_swarm_addresses(d->swarm, addresses, announced(d, &arena, addresses)); /* without memory the old ones stay */
+    hf_arena_deinit(&arena);
+    hf_p2pd_pump(d);
+}
+
 static const char *dial_bootstrap(hf_p2pd *d, const char *text) {
     hf_buf binary;
     hf_multiaddr parts;
@@ -191,6 +200,8 @@ static void watch(hf_p2pd *d) {
 static int start(hf_p2pd *d) {
     const char *bad = make_host(d);
     if (bad) return fail(d->flags->id ? d->flags->id : "p2pd", bad);
+    d->rtc = hf_p2pd_rtc_new(d);
+    if (!d->rtc) return fail("p2pd", "out of memory");
     d->net = hf_p2pd_net_open(d, &bad);
     if (!d->net) return fail("-hostAddrs", bad);
     if (!hf_p2pd_listen(d, d->flags->listen, &bad)) return fail(d->flags->listen, bad);
@@ -214,6 +225,8 @@ static void stop(hf_p2pd *d) {
         hf_p2pd_sock_close(s);
     }
     if (d->net) hf_p2pd_net_shut(d->net);
+    hf_p2pd_rtc_free(d->rtc);
+    d->rtc = NULL;
     uv_run(d->loop, UV_RUN_NOWAIT);
     uv_walk(d->loop, close_if_open, NULL); /* the listener, timer and signals are left */
     uv_run(d->loop, UV_RUN_DEFAULT);

@@ -128,9 +128,11 @@ static void write_later(wire *w, hf_bytes bytes) {
     free(r);
 }
 
+uint64_t hf_p2pd_net_number(hf_p2pd_net *net) { return ++net->next_conn; }
+
 void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes) {
     wire *w = find_wire(net, conn, 0);
-    if (!w) return;
+    if (!w) return hf_p2pd_rtc_send(net->d->rtc, conn, bytes);
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
     int n = w->queued_bytes ? 0 : uv_try_write((uv_stream_t *)&w->socket, &buf, 1); /* what the system takes at once needs no copy */
     size_t sent = n > 0 ? (size_t)n : 0;
@@ -150,7 +152,7 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 /* What was sent still goes out. */
 void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn) {
     wire *w = find_wire(net, conn, 0);
-    if (!w) return;
+    if (!w) return hf_p2pd_rtc_close_conn(net->d->rtc, conn);
     w->conn = w->dial = 0;
     uv_read_stop((uv_stream_t *)&w->socket);
     uv_shutdown_t *request = malloc(sizeof *request);
@@ -161,15 +163,18 @@ void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn) {
 
 /* ---- up ---- */
 
-static void add_sockaddr(hf_buf *ret, const struct sockaddr_storage *address) {
-    char host[64], text[96];
+/* `rest`: what follows the port; "tcp" or "udp". */
+static void add_place(hf_buf *ret, const struct sockaddr_storage *address, const char *protocol, hf_bytes rest) {
+    char host[64], text[256];
     bool v6 = address->ss_family == AF_INET6;
     if (v6) uv_ip6_name((const struct sockaddr_in6 *)address, host, sizeof host);
     else uv_ip4_name((const struct sockaddr_in *)address, host, sizeof host);
     unsigned port = ntohs(((const struct sockaddr_in *)address)->sin_port); /* the same place in both families */
-    snprintf(text, sizeof text, "/%s/%s/tcp/%u", v6 ? "ip6" : "ip4", host, port);
+    snprintf(text, sizeof text, "/%s/%s/%s/%u%.*s", v6 ? "ip6" : "ip4", host, protocol, port, (int)rest.len, (const char *)rest.ptr);
     if (hf_multiaddr_parse(hf_str(text), ret, NULL)) hf_buf_clear(ret);
 }
+
+static void add_sockaddr(hf_buf *ret, const struct sockaddr_storage *address) { add_place(ret, address, "tcp", HF_BYTES(NULL, 0)); }
 
 static void begin(wire *w) {
     hf_p2pd *d = w->net->d;
@@ -181,7 +186,7 @@ static void begin(wire *w) {
     uv_tcp_nodelay(&w->socket, 1);
     uint64_t dial = w->dial;
     w->dial = 0;
-    w->conn = ++w->net->next_conn;
+    w->conn = hf_p2pd_net_number(w->net);
     if (hf_host_conn_open(d->host, hf_p2pd_now(d), w->conn, dial, hf_buf_bytes(&remote))) shut(w);
     else if (uv_read_start((uv_stream_t *)&w->socket, on_alloc, on_read)) lose(w, "the socket cannot be read");
     hf_buf_deinit(&remote);
@@ -287,23 +292,35 @@ void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial) {
 
 /* ---- listening ---- */
 
+/* /ip4|ip6/HOST/udp/PORT/webrtc-direct: what follows is ours to say. */
+static bool read_rtc(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
+    if (hf_multiaddr_read(address, ret, NULL) || ret->n != 3 || ret->parts[1].code != HF_MA_UDP || ret->parts[2].code != HF_MA_WEBRTC_DIRECT) return false;
+    *ret_port = (uint16_t)(ret->parts[1].value.ptr[0] << 8 | ret->parts[1].value.ptr[1]);
+    return true;
+}
+
+static const char *listen_tcp(hf_p2pd_net *net, const struct sockaddr_storage *address) {
+    if (net->n_listeners == LISTENERS_MAX) return "more than 8 addresses to listen on";
+    uv_tcp_t *l = &net->listeners[net->n_listeners++];
+    uv_tcp_init(net->d->loop, l);
+    l->data = net;
+    int err = uv_tcp_bind(l, (const struct sockaddr *)address, address->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+    if (!err) err = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
+    return err ? uv_strerror(err) : NULL;
+}
+
 static const char *listen_on(hf_p2pd_net *net, const char *text) {
     hf_buf binary;
     hf_multiaddr parts;
     struct sockaddr_storage address;
     uint16_t port;
     hf_buf_init(&binary, &net->d->mem);
-    bool ok = !hf_multiaddr_parse(hf_str(text), &binary, NULL) && read_tcp(hf_buf_bytes(&binary), &parts, &port) &&
-              fill_sockaddr(&parts.parts[0], port, &address);
+    bool ok = !hf_multiaddr_parse(hf_str(text), &binary, NULL);
+    bool tcp = ok && read_tcp(hf_buf_bytes(&binary), &parts, &port);
+    ok = (tcp || (ok && read_rtc(hf_buf_bytes(&binary), &parts, &port))) && fill_sockaddr(&parts.parts[0], port, &address);
     hf_buf_deinit(&binary);
-    if (!ok) return "only /ip4|ip6/HOST/tcp/PORT can be listened on";
-    if (net->n_listeners == LISTENERS_MAX) return "more than 8 addresses to listen on";
-    uv_tcp_t *l = &net->listeners[net->n_listeners++];
-    uv_tcp_init(net->d->loop, l);
-    l->data = net;
-    int err = uv_tcp_bind(l, (struct sockaddr *)&address, address.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
-    if (!err) err = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
-    return err ? uv_strerror(err) : NULL;
+    if (!ok) return "only /ip4|ip6/HOST/tcp/PORT and /ip4|ip6/HOST/udp/PORT/webrtc-direct can be listened on";
+    return tcp ? listen_tcp(net, &address) : hf_p2pd_rtc_listen(net->d->rtc, (const struct sockaddr *)&address);
 }
 
 hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
@@ -324,11 +341,14 @@ hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
     return net;
 }
 
-static size_t add_address(hf_p2pd_net *net, hf_arena *arena, const struct sockaddr_storage *address, hf_bytes *ret) {
+/* What is being told of one listener. */
+typedef struct telling { hf_p2pd_net *net; hf_arena *arena; const char *protocol; hf_bytes rest; } telling;
+
+static size_t add_address(const telling *t, const struct sockaddr_storage *address, hf_bytes *ret) {
     hf_buf binary;
-    hf_buf_init(&binary, &net->d->mem);
-    add_sockaddr(&binary, address);
-    *ret = hf_arena_copy(arena, hf_buf_bytes(&binary));
+    hf_buf_init(&binary, &t->net->d->mem);
+    add_place(&binary, address, t->protocol, t->rest);
+    *ret = hf_arena_copy(t->arena, hf_buf_bytes(&binary));
     hf_buf_deinit(&binary);
     return ret->len > 0;
 }
@@ -340,7 +360,7 @@ static bool is_any(const struct sockaddr_storage *address) {
 }
 
 /* Listening everywhere means at the address of each interface; link-local ones (fe80::) say nothing to others. */
-static size_t add_interfaces(hf_p2pd_net *net, hf_arena *arena, const struct sockaddr_storage *any, hf_bytes *ret, size_t n_max) {
+static size_t add_interfaces(const telling *t, const struct sockaddr_storage *any, hf_bytes *ret, size_t n_max) {
     uv_interface_address_t *found;
     int n_found;
     size_t n = 0;
@@ -353,21 +373,33 @@ static size_t add_interfaces(hf_p2pd_net *net, hf_arena *arena, const struct soc
         const uint8_t *v6 = (const uint8_t *)&((struct sockaddr_in6 *)&address)->sin6_addr;
         if (any->ss_family == AF_INET6 && v6[0] == 0xfe && (v6[1] & 0xc0) == 0x80) continue;
         ((struct sockaddr_in *)&address)->sin_port = ((const struct sockaddr_in *)any)->sin_port;
-        n += add_address(net, arena, &address, &ret[n]);
+        n += add_address(t, &address, &ret[n]);
     }
     uv_free_interface_addresses(found, n_found);
     return n;
 }
 
+static size_t add_listener(const telling *t, const struct sockaddr_storage *address, hf_bytes *ret, size_t n_max) {
+    if (!n_max) return 0;
+    return is_any(address) ? add_interfaces(t, address, ret, n_max) : add_address(t, address, ret);
+}
+
 size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, size_t n_max) {
     size_t n = 0;
-    for (size_t i = 0; i < net->n_listeners && n < n_max; i++) {
-        struct sockaddr_storage address;
+    struct sockaddr_storage address;
+    hf_buf certhash;
+    for (size_t i = 0; i < net->n_listeners; i++) {
         int len = sizeof address;
-        if (uv_tcp_getsockname(&net->listeners[i], (struct sockaddr *)&address, &len)) continue;
-        if (is_any(&address)) n += add_interfaces(net, arena, &address, ret + n, n_max - n);
-        else n += add_address(net, arena, &address, &ret[n]);
+        telling t = {net, arena, "tcp", HF_BYTES(NULL, 0)};
+        if (!uv_tcp_getsockname(&net->listeners[i], (struct sockaddr *)&address, &len)) n += add_listener(&t, &address, ret + n, n_max - n);
     }
+    hf_buf_init(&certhash, &net->d->mem);
+    for (size_t i = 0; hf_p2pd_rtc_address(net->d->rtc, i, &address, &certhash); i++) {
+        telling t = {net, arena, "udp", hf_buf_bytes(&certhash)};
+        n += add_listener(&t, &address, ret + n, n_max - n);
+        hf_buf_clear(&certhash);
+    }
+    hf_buf_deinit(&certhash);
     return n;
 }
 

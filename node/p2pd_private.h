@@ -4,6 +4,7 @@
  *      p2pd_flags.c    the command line
  *      p2pd_key.c      the key that we are, other kinds of keys
  *      p2pd_net.c      TCP to peers: listening, dialling, bytes
+ *      p2pd_rtc.c      WebRTC from browsers
  *      p2pd_sock.c     local sockets: of programs, and to their stream handlers; bytes between a socket and a stream
  *      p2pd_control.c  requests and answers
  *      p2pd_protocols.c   the host's parts
@@ -26,6 +27,7 @@
 
 typedef struct hf_p2pd hf_p2pd;
 typedef struct hf_p2pd_net hf_p2pd_net;
+typedef struct hf_p2pd_rtc hf_p2pd_rtc;
 typedef struct hf_p2pd_manager hf_p2pd_manager;
 
 /* A program's stream handler; `address` empty: we echo ourselves. Its streams have the tag HF_HOST_TAG_USER + 1 + index. */
@@ -68,6 +70,7 @@ struct hf_p2pd {
     hf_host *host;
     hf_swarm *swarm;     /* the host's */
     hf_p2pd_net *net;
+    hf_p2pd_rtc *rtc;
     hf_p2pd_manager *manager;
     hf_relay *relay;     /* NULL, as the two below: not asked for */
     hf_gossip *gossip;
@@ -90,6 +93,8 @@ struct hf_p2pd {
 uint64_t hf_p2pd_now(const hf_p2pd *d);
 /* Drains the host; after every call on it. Nested calls do nothing. */
 void hf_p2pd_pump(hf_p2pd *d);
+/* Where we are reached has changed. */
+void hf_p2pd_announce_again(hf_p2pd *d);
 void hf_p2pd_random(void *ctx, uint8_t *out, size_t len);
 
 /* ---- p2pd_net.c ---- */
@@ -98,6 +103,7 @@ hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem);
 bool hf_p2pd_net_can_dial(void *ctx, hf_bytes address);
 void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address);
 void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial);
+uint64_t hf_p2pd_net_number(hf_p2pd_net *net);       /* for a new connection */
 void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes);
 void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn);
 /* Appends to `list` what peers can dial, as binary multiaddrs in the arena. */
@@ -105,6 +111,15 @@ size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, s
 /* Closes everything; the loop must run until hf_p2pd_net_is_closed, then free it. */
 void hf_p2pd_net_shut(hf_p2pd_net *net);
 void hf_p2pd_net_free(hf_p2pd_net *net);
+
+/* ---- p2pd_rtc.c ---- */
+hf_p2pd_rtc *hf_p2pd_rtc_new(hf_p2pd *d);
+const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address); /* NULL, or what is wrong */
+/* Of the i-th listener: where, and "/webrtc-direct/certhash/u…"; false: there is none. */
+bool hf_p2pd_rtc_address(const hf_p2pd_rtc *rtc, size_t i, struct sockaddr_storage *ret, hf_buf *ret_certhash);
+void hf_p2pd_rtc_send(hf_p2pd_rtc *rtc, uint64_t number, hf_bytes records);
+void hf_p2pd_rtc_close_conn(hf_p2pd_rtc *rtc, uint64_t number);
+void hf_p2pd_rtc_free(hf_p2pd_rtc *rtc);             /* runs the loop until all is closed; NULL allowed */
 
 /* ---- p2pd_sock.c ---- */
 /* "/unix/…" or "/ip4|ip6/…/tcp/…". False: *ret_problem. */

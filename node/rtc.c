@@ -130,9 +130,14 @@ int hf_rtc_port(const hf_rtc *rtc) {
 
 void hf_rtc_add_certhash(const hf_rtc *rtc, hf_buf *buf) { hf_webrtc_add_certhash(rtc->webrtc, buf); }
 
-/* The core still knows its connections, which goes with it. */
 void hf_rtc_close(hf_rtc *rtc) {
     if (!rtc) return;
+    for (hf_channel *c = rtc->node->channels; c; c = rtc->node->channels) { /* from the front again: much may happen when one goes */
+        while (c && strcmp(c->via, "webrtc") != 0) c = c->next;
+        if (!c) break;
+        hf_node_channel_down(rtc->node, c);
+        rtc_close(c);
+    }
     hf_webrtc_close(rtc->webrtc);
     free(rtc);
 }

@@ -318,7 +318,7 @@ static const char *begin(hf_webrtc *w, const struct sockaddr *address) {
     w->dtls = hf_webrtc_dtls_open(&w->cert);
     if (!w->dtls) return "DTLS cannot be set up";
     w->both = address->sa_family == AF_INET6;
-    if ((err = uv_udp_bind(&w->socket, address, w->v6_only ? UV_UDP_IPV6ONLY : 0)) || (err = uv_udp_recv_start(&w->socket, on_alloc, on_packet))) return uv_strerror(err);
+    if ((err = uv_udp_bind(&w->socket, address, w->both && w->v6_only ? UV_UDP_IPV6ONLY : 0)) || (err = uv_udp_recv_start(&w->socket, on_alloc, on_packet))) return uv_strerror(err);
     uv_recv_buffer_size((uv_handle_t *)&w->socket, &bytes);
     uv_timer_start(&w->renewing, on_look, RENEW_LOOK_MS, RENEW_LOOK_MS);
     return NULL;

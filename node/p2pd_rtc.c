@@ -1,0 +1,169 @@
+/* p2pd_rtc: WebRTC from browsers: see p2pd_private.h. */
+#include "p2pd_private.h"
+
+#include "../core/codec/multiaddr.h"
+#include "webrtc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LISTENERS_MAX = 8, HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18 };
+
+typedef struct browser {
+    struct browser *next;
+    uint64_t number;
+    hf_webrtc_conn *conn;
+    size_t queued_bytes;
+    bool busy;
+} browser;
+
+struct hf_p2pd_rtc {
+    hf_p2pd *d;
+    hf_webrtc *listeners[LISTENERS_MAX];
+    size_t n_listeners;
+    browser *browsers;
+};
+
+hf_p2pd_rtc *hf_p2pd_rtc_new(hf_p2pd *d) {
+    hf_p2pd_rtc *rtc = calloc(1, sizeof *rtc);
+    if (rtc) rtc->d = d;
+    return rtc;
+}
+
+static browser *find(hf_p2pd_rtc *rtc, uint64_t number) {
+    browser *b = rtc->browsers;
+    while (b && b->number != number) b = b->next;
+    return b;
+}
+
+static void forget(hf_p2pd_rtc *rtc, browser *b) {
+    browser **at = &rtc->browsers;
+    while (*at != b) at = &(*at)->next;
+    *at = b->next;
+    free(b);
+}
+
+/* ---- what happens ---- */
+
+static bool on_up(void *ctx, hf_webrtc_conn *conn, hf_bytes prologue, const char *remote) {
+    hf_p2pd_rtc *rtc = ctx;
+    hf_p2pd *d = rtc->d;
+    browser *b = calloc(1, sizeof *b);
+    hf_buf address;
+    if (!b) return false;
+    *b = (browser){.next = rtc->browsers, .number = hf_p2pd_net_number(d->net), .conn = conn};
+    rtc->browsers = b;
+    hf_webrtc_set_owner(conn, b);
+    hf_buf_init(&address, &d->mem);
+    if (hf_multiaddr_parse(hf_str(remote), &address, NULL)) hf_buf_clear(&address);
+    hf_channels_open open = {.noise_initiator = true, .prologue = prologue, .remote = hf_buf_bytes(&address)};
+    bool ok = !hf_host_conn_open_channels(d->host, hf_p2pd_now(d), b->number, 0, &open);
+    hf_buf_deinit(&address);
+    if (!ok) forget(rtc, b);
+    hf_p2pd_pump(d);
+    return ok;
+}
+
+/* A channel that cannot be is closed with its connection: the host has no memory. */
+static void told(hf_p2pd_rtc *rtc, hf_webrtc_conn *conn, hf_err err) {
+    browser *b = hf_webrtc_owner(conn);
+    if (err == HF_NOMEM) {
+        hf_host_conn_lost(rtc->d->host, hf_p2pd_now(rtc->d), b->number);
+        hf_webrtc_conn_close(conn);
+        forget(rtc, b);
+    }
+    hf_p2pd_pump(rtc->d);
+}
+
+static void on_opened(void *ctx, hf_webrtc_conn *conn, uint32_t channel) {
+    hf_p2pd_rtc *rtc = ctx;
+    const browser *b = hf_webrtc_owner(conn);
+    told(rtc, conn, hf_host_channel_opened(rtc->d->host, hf_p2pd_now(rtc->d), b->number, channel));
+}
+
+static void on_received(void *ctx, hf_webrtc_conn *conn, uint32_t channel, hf_bytes message) {
+    hf_p2pd_rtc *rtc = ctx;
+    const browser *b = hf_webrtc_owner(conn);
+    told(rtc, conn, hf_host_channel_recv(rtc->d->host, hf_p2pd_now(rtc->d), b->number, channel, message));
+}
+
+static void on_channel_closed(void *ctx, hf_webrtc_conn *conn, uint32_t channel) {
+    hf_p2pd_rtc *rtc = ctx;
+    const browser *b = hf_webrtc_owner(conn);
+    hf_host_channel_closed(rtc->d->host, hf_p2pd_now(rtc->d), b->number, channel);
+    hf_p2pd_pump(rtc->d);
+}
+
+static void on_channel_busy(void *ctx, hf_webrtc_conn *conn, uint32_t channel, bool busy) {
+    hf_p2pd_rtc *rtc = ctx;
+    const browser *b = hf_webrtc_owner(conn);
+    hf_host_channel_busy(rtc->d->host, hf_p2pd_now(rtc->d), b->number, channel, busy);
+    hf_p2pd_pump(rtc->d);
+}
+
+static void on_sent(void *ctx, hf_webrtc_conn *conn, size_t len) {
+    hf_p2pd *d = ((hf_p2pd_rtc *)ctx)->d;
+    browser *b = hf_webrtc_owner(conn);
+    b->queued_bytes -= len < b->queued_bytes ? len : b->queued_bytes;
+    if (!b->busy || b->queued_bytes > LOW_WATER) return;
+    b->busy = false;
+    hf_host_conn_busy(d->host, hf_p2pd_now(d), b->number, false);
+    hf_p2pd_pump(d);
+}
+
+static void on_lost(void *ctx, hf_webrtc_conn *conn, const char *reason) {
+    hf_p2pd_rtc *rtc = ctx;
+    browser *b = hf_webrtc_owner(conn);
+    (void)reason;
+    hf_host_conn_lost(rtc->d->host, hf_p2pd_now(rtc->d), b->number);
+    forget(rtc, b);
+    hf_p2pd_pump(rtc->d);
+}
+
+static void on_renewed(void *ctx) { hf_p2pd_announce_again(((hf_p2pd_rtc *)ctx)->d); }
+
+/* ---- for the net ---- */
+
+void hf_p2pd_rtc_send(hf_p2pd_rtc *rtc, uint64_t number, hf_bytes records) {
+    browser *b = find(rtc, number);
+    if (!b) return;
+    b->queued_bytes += records.len;
+    hf_webrtc_send(b->conn, records);
+    if (b->busy || b->queued_bytes < HIGH_WATER) return;
+    b->busy = true;
+    hf_host_conn_busy(rtc->d->host, hf_p2pd_now(rtc->d), number, true);
+}
+
+void hf_p2pd_rtc_close_conn(hf_p2pd_rtc *rtc, uint64_t number) {
+    browser *b = find(rtc, number);
+    if (!b) return;
+    hf_webrtc_conn_close(b->conn);
+    forget(rtc, b);
+}
+
+const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address) {
+    const char *problem = "more than 8 addresses for WebRTC to listen on";
+    hf_webrtc_config config = {
+        .address = address, .v6_only = true,
+        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, on_sent, on_lost, on_renewed, rtc},
+    };
+    if (rtc->n_listeners == LISTENERS_MAX) return problem;
+    hf_webrtc *webrtc = hf_webrtc_open(rtc->d->loop, &config, &problem);
+    if (!webrtc) return problem;
+    rtc->listeners[rtc->n_listeners++] = webrtc;
+    return NULL;
+}
+
+bool hf_p2pd_rtc_address(const hf_p2pd_rtc *rtc, size_t i, struct sockaddr_storage *ret, hf_buf *ret_certhash) {
+    if (i >= rtc->n_listeners || hf_webrtc_address(rtc->listeners[i], ret)) return false;
+    hf_webrtc_add_certhash(rtc->listeners[i], ret_certhash);
+    return true;
+}
+
+/* The host is not asked any more. */
+void hf_p2pd_rtc_free(hf_p2pd_rtc *rtc) {
+    if (!rtc) return;
+    for (size_t i = 0; i < rtc->n_listeners; i++) hf_webrtc_close(rtc->listeners[i]);
+    while (rtc->browsers) forget(rtc, rtc->browsers);
+    free(rtc);
+}
