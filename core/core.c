@@ -292,6 +292,8 @@ void hf_core_channel_busy(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_
     hf_swarm_channel_busy(core->swarm, now_ms, conn, channel, busy);
 }
 
+size_t hf_core_channels_held(const hf_core *core, uint64_t conn) { return hf_swarm_channels_held(core->swarm, conn); }
+
 void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn) { hf_host_conn_lost(core->host, now_ms, conn); }
 
 void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const char *reason) {

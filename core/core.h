@@ -89,6 +89,7 @@ HF_MUST_USE hf_err hf_core_channel_opened(hf_core *core, uint64_t now_ms, uint64
 HF_MUST_USE hf_err hf_core_channel_recv(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, hf_bytes message);
 void hf_core_channel_closed(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel);
 void hf_core_channel_busy(hf_core *core, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy);
+size_t hf_core_channels_held(const hf_core *core, uint64_t conn);
 void hf_core_conn_lost(hf_core *core, uint64_t now_ms, uint64_t conn);
 void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const char *reason);
 void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LISTENERS_MAX = 8, HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18 };
+enum { LISTENERS_MAX = 8, HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, HELD_MAX = 256 * 1024 }; /* held: for streams that do not read; then the browser waits */
 
 typedef struct browser {
     struct browser *next;
@@ -101,6 +101,11 @@ static void on_channel_busy(void *ctx, hf_webrtc_conn *conn, uint32_t channel, b
     hf_p2pd_pump(rtc->d);
 }
 
+static bool is_full(void *ctx, hf_webrtc_conn *conn) {
+    const browser *b = hf_webrtc_owner(conn);
+    return hf_swarm_channels_held(((const hf_p2pd_rtc *)ctx)->d->swarm, b->number) > HELD_MAX;
+}
+
 static void on_sent(void *ctx, hf_webrtc_conn *conn, size_t len) {
     hf_p2pd *d = ((hf_p2pd_rtc *)ctx)->d;
     browser *b = hf_webrtc_owner(conn);
@@ -145,7 +150,7 @@ const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address)
     const char *problem = "more than 8 addresses for WebRTC to listen on";
     hf_webrtc_config config = {
         .address = address, .v6_only = true,
-        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, on_sent, on_lost, on_renewed, rtc},
+        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_renewed, rtc},
     };
     if (rtc->n_listeners == LISTENERS_MAX) return problem;
     hf_webrtc *webrtc = hf_webrtc_open(rtc->d->loop, &config, &problem);

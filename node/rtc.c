@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HELD_MAX = 256 * 1024 }; /* for streams that do not read; then the browser waits */
+
 struct hf_rtc {
     hf_node *node;
     hf_webrtc *webrtc;
@@ -78,6 +80,11 @@ static void on_channel_busy(void *ctx, hf_webrtc_conn *conn, uint32_t channel, b
     hf_node_pump(rtc->node);
 }
 
+static bool is_full(void *ctx, hf_webrtc_conn *conn) {
+    const browser *b = hf_webrtc_owner(conn);
+    return hf_core_channels_held(((const hf_rtc *)ctx)->node->core, b->channel.conn) > HELD_MAX;
+}
+
 static void on_sent(void *ctx, hf_webrtc_conn *conn, size_t len) {
     browser *b = hf_webrtc_owner(conn);
     hf_node_channel_sent(((hf_rtc *)ctx)->node, &b->channel, len);
@@ -111,7 +118,7 @@ hf_rtc *hf_rtc_open(hf_node *node, const char **ret_problem) {
     rtc->node = node;
     hf_webrtc_config config = {
         .address = (const struct sockaddr *)&address, .certificate = rtc->certificate,
-        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, on_sent, on_lost, on_renewed, rtc},
+        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_renewed, rtc},
     };
     *ret_problem = "the path of the data folder is too long";
     bool ok = snprintf(rtc->certificate, sizeof rtc->certificate, "%s/webrtc.pem", o->dir) < (int)sizeof rtc->certificate - 8;

@@ -25,6 +25,7 @@ typedef struct hf_webrtc_events {
     void (*received)(void *ctx, hf_webrtc_conn *conn, uint32_t channel, hf_bytes message);
     void (*channel_closed)(void *ctx, hf_webrtc_conn *conn, uint32_t channel);
     void (*channel_busy)(void *ctx, hf_webrtc_conn *conn, uint32_t channel, bool busy);
+    bool (*full)(void *ctx, hf_webrtc_conn *conn);                /* asked: it has so much to do for this one that the browser should wait */
     void (*sent)(void *ctx, hf_webrtc_conn *conn, size_t len);    /* so many bytes of the records given to hf_webrtc_send are with SCTP */
     void (*lost)(void *ctx, hf_webrtc_conn *conn, const char *reason); /* after up, not after hf_webrtc_conn_close */
     void (*renewed)(void *ctx);                                   /* there is a new certificate: the address is another */

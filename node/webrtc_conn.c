@@ -69,6 +69,15 @@ bool hf_webrtc_conn_up(hf_webrtc_conn *conn) {
     return false;
 }
 
+/* SCTP's window is that of the whole connection: one stream that is not read would hold up all others, so it does for a while only. */
+bool hf_webrtc_conn_waits(hf_webrtc_conn *conn) {
+    const hf_webrtc_events *events = &conn->webrtc->events;
+    uint64_t now = hf_webrtc_now(conn->webrtc);
+    if (!conn->told || conn->state != HF_WEBRTC_UP || !events->full(events->ctx, conn)) return conn->full_ms = 0, false;
+    if (!conn->full_ms) conn->full_ms = now;
+    return now < conn->full_ms + HF_WEBRTC_FULL_MS;
+}
+
 static void begin_sctp(hf_webrtc_conn *conn) {
     conn->state = HF_WEBRTC_SCTP;
     conn->heard_ms = hf_webrtc_now(conn->webrtc);

@@ -28,6 +28,7 @@ enum {
     HF_WEBRTC_PLACES_MAX = 4,             /* addresses of one connection: a browser may try several of its own */
     HF_WEBRTC_COOKIE_S = 10,
     HF_WEBRTC_PACKET_MAX = 2048,
+    HF_WEBRTC_FULL_MS = 10 * 1000,        /* that the browser waits for the owner; then what is not read breaks, and the rest goes on */
     HF_WEBRTC_MTU = 1200,                 /* of SCTP: with DTLS, UDP and IP it stays under 1,280 bytes */
     HF_WEBRTC_CHANNELS_MAX = 1024,        /* SCTP streams, one side's are the even ones */
     HF_WEBRTC_MESSAGE_MAX = 64 * 1024,    /* libp2p's end at 16 KiB; up to here only the stream breaks, beyond it the connection */
@@ -67,7 +68,7 @@ struct hf_webrtc_conn {
     hf_webrtc_tag tag;
     hf_webrtc_place places[HF_WEBRTC_PLACES_MAX], proven, remote; /* proven: whose cookie it was; remote: where packets go */
     size_t n_places, next_place;
-    uint64_t heard_ms, deadline_ms;
+    uint64_t heard_ms, deadline_ms, full_ms; /* full_ms: since when the owner takes no more; 0: it does */
     uint8_t listener_digest[32];          /* of the certificate that it was shown */
     SSL *ssl;
     hf_webrtc_pipe pipe;
@@ -112,6 +113,7 @@ void hf_webrtc_hmac_sha1(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20
 hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl);
 void hf_webrtc_conn_soon(hf_webrtc_conn *conn);   /* its turn is to come when nothing else runs */
 bool hf_webrtc_conn_up(hf_webrtc_conn *conn);     /* SCTP is up. False: the owner does not want it */
+bool hf_webrtc_conn_waits(hf_webrtc_conn *conn);  /* nothing is to be read for it now */
 void hf_webrtc_conn_feed(hf_webrtc_conn *conn, const hf_webrtc_place *from, hf_bytes packet);
 void hf_webrtc_conn_turn(hf_webrtc_conn *conn);   /* timers, what waits to be sent */
 /* It ends now; the owner is told when it knew it. Freed by hf_webrtc_conn_free, which the listener calls when nothing of it runs. */

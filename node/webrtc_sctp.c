@@ -178,7 +178,7 @@ bool hf_webrtc_sctp_read(hf_webrtc_sctp *s, const char **ret_reason) {
         struct sockaddr_conn from;
         unsigned kind = SCTP_RECVV_NOINFO;
         int flags = 0;
-        if (s->conn->state == HF_WEBRTC_DEAD) return true;
+        if (s->conn->state == HF_WEBRTC_DEAD || hf_webrtc_conn_waits(s->conn)) return true;
         ssize_t n = usrsctp_recvv(s->socket, bytes, sizeof bytes, (struct sockaddr *)&from, &from_len, &info, &info_len, &kind, &flags);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOTCONN)) return true;
         if (n <= 0) return *ret_reason = "the browser ended the connection", false;

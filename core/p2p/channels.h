@@ -71,6 +71,8 @@ HF_MUST_USE hf_err hf_channels_opened(hf_channels *c, uint64_t now_ms, uint32_t 
 HF_MUST_USE hf_err hf_channels_recv(hf_channels *c, uint64_t now_ms, uint32_t channel, hf_bytes message);
 void hf_channels_closed(hf_channels *c, uint64_t now_ms, uint32_t channel);
 void hf_channels_busy(hf_channels *c, uint64_t now_ms, uint32_t channel, bool busy);
+/* Bytes that are kept for streams that do not read. */
+size_t hf_channels_held(const hf_channels *c);
 /* A framed message and the end of a channel that is no stream (HF_CHANNEL_NOISE). */
 void hf_channels_say(hf_channels *c, uint32_t channel, hf_bytes payload);
 void hf_channels_shut(hf_channels *c, uint32_t channel);

@@ -240,3 +240,5 @@ hf_err hf_channels_next(void *mux, uint64_t now_ms, hf_bytes *bytes, hf_mux_even
     if (err) c->dead = true;
     return err;
 }
+
+size_t hf_channels_held(const hf_channels *c) { return c->n_held; }

@@ -81,6 +81,9 @@ HF_MUST_USE hf_err hf_swarm_channel_recv(hf_swarm *swarm, uint64_t now_ms, uint6
 void hf_swarm_channel_closed(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel);
 /* The channel's send queue is above (true; a good mark is 1 MiB) or below (256 KiB) its mark: while above, no stream data goes to it. */
 void hf_swarm_channel_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint32_t channel, bool busy);
+/* Bytes of this connection that are kept for streams that do not read. A shell that can make its peer wait does so while it is much. 0: none, or no such
+ * connection. */
+size_t hf_swarm_channels_held(const hf_swarm *swarm, uint64_t conn);
 /* Bytes came in, any cut. All are consumed; what the peer did wrong comes out as CONN_CLOSE. HF_NOT_FOUND: no such conn. */
 HF_MUST_USE hf_err hf_swarm_conn_recv(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, hf_bytes bytes);
 /* The channel is gone; its streams are reset. */

@@ -109,3 +109,8 @@ void hf_swarm_channel_busy(hf_swarm *swarm, uint64_t now_ms, uint64_t conn, uint
     hf_link_notices(link);
     hf_link_dirty(link);
 }
+
+size_t hf_swarm_channels_held(const hf_swarm *swarm, uint64_t conn) {
+    const hf_link *link = hf_link_find(swarm, conn);
+    return link && link->channels && !link->closing ? hf_channels_held(link->channels) : 0;
+}
