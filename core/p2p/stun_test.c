@@ -20,7 +20,7 @@ static hf_stun_message full(void) {
     return (hf_stun_message){
         .kind = HF_STUN_REQUEST, .transaction = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, .username = HF_TEXT("listener:browser1"), .has_mapped = true,
         .mapped = {.ip = {192, 0, 2, 1}, .port = 32853}, .has_priority = true, .priority = 0x6e0001ff, .use_candidate = true, .controlling = true,
-        .tie_breaker = 0x932fffb151263b36,
+        .tie_breaker = 0x932ff9b151263b36,
     };
 }
 

@@ -142,7 +142,7 @@ test('holdfast serve: the address stands in /.well-known/holdfast.json, identify
   equal(await node.stop(), 0, 'the end')
 })
 
-test('a node that is stopped tells the page so: the connection does not just fall silent', async () => {
+test('a node that is stopped: the page notices within seconds', async () => {
   await both()
   const other = await p2pd()
   equal((await lab('dial', other.address)).peer, other.id, 'dialled')
@@ -272,9 +272,8 @@ test('half-open handshakes of one address are bounded, and a browser gets in mea
   await both()
   await sleep(10_500) // those of before
   const strangers = await Promise.all(Array.from({ length: 40 }, () => Stranger.at('127.9.9.9')))
-  let begun = 0
-  for (const stranger of strangers) begun += await halfOpen(stranger)
-  equal(begun, 8, 'begun')
+  const begun = await Promise.all(strangers.map(halfOpen))
+  equal(begun.filter(Boolean).length, 16, 'begun')
   await lab('close')
   equal((await lab('echo', peer.address, 20_000)).got, 20_000, 'a browser meanwhile')
   await sleep(10_500)
@@ -285,10 +284,10 @@ test('half-open handshakes of one address are bounded, and a browser gets in mea
 test('half-open handshakes of many addresses are bounded in all, and in memory', async () => {
   await both()
   const before = rss(peer)
-  const strangers = await Promise.all(Array.from({ length: 120 }, (_, i) => Stranger.at(`127.8.${i >> 5}.${1 + i % 32}`)))
+  const strangers = await Promise.all(Array.from({ length: 200 }, (_, i) => Stranger.at(`127.8.${i >> 5}.${1 + i % 32}`)))
   const begun = await Promise.all(strangers.map(halfOpen))
   const n = begun.filter(Boolean).length
-  ok(n > 32 && n <= 64, `${n} begun`)
+  ok(n > 64 && n <= 128, `${n} begun`)
   const more = rss(peer) - before
   console.log(`  ${n} half-open: ${(more / MB).toFixed(1)} MB`)
   ok(more < 40 * MB, `${more} bytes more`)

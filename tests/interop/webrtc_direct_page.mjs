@@ -38,7 +38,7 @@ function pattern (at, length) {
 
 /** Sends `total` bytes of the pattern and takes them back. */
 async function echo (connection, total, piece = 60_000, protocol = '/echo/1.0.0') {
-  const stream = await connection.newStream(protocol, { runOnLimitedConnection: false })
+  const stream = await connection.newStream(protocol, { maxOutboundStreams: 1000 })
   const began = performance.now()
   let got = 0
   let wrong = false
