@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { UFRAG_MIN = 4, UFRAG_MAX = 256, PASSWORD_MIN = 22 };
+enum { UFRAG_MIN = 4, UFRAG_MAX = 256, PASSWORD_MIN = 22 }; /* the listener's is a password, too */
 
 static bool is_ice_char(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; }
 
@@ -20,7 +20,7 @@ hf_err hf_direct_username_read(hf_bytes text, hf_direct_username *ret) {
     const hf_bytes one = HF_TEXT("libp2p+webrtc+v1/"), two = HF_TEXT("libp2p+webrtc+v2/");
     size_t colon = hf_find(text, ':', 0);
     hf_bytes listener = hf_sub(text, 0, colon), browser = hf_sub(text, colon + 1, text.len);
-    if (!is_ice_text(listener, UFRAG_MIN) || !is_ice_text(browser, UFRAG_MIN)) return HF_MALFORMED;
+    if (!is_ice_text(listener, PASSWORD_MIN) || !is_ice_text(browser, UFRAG_MIN)) return HF_MALFORMED;
     *ret = (hf_direct_username){.listener = listener, .browser = browser};
     ret->version = hf_starts(listener, one) ? 1 : hf_starts(listener, two) ? 2 : 0;
     if (!ret->version) return HF_DENIED;

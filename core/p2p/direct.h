@@ -15,7 +15,8 @@ typedef struct hf_direct_username {
     hf_bytes browser_password;   /* for checks of ours, if we made any */
 } hf_direct_username;
 
-/* "LISTENER:BROWSER". HF_MALFORMED: no two ufrags (RFC 8839 section 5.4: 4 to 256 letters, digits, '+' and '/'). HF_DENIED: of neither version. */
+/* "LISTENER:BROWSER". HF_MALFORMED: no two ufrags (RFC 8839 section 5.4: 4 to 256 letters, digits, '+' and '/'; 22
+ * and more for the listener's, a password as well). HF_DENIED: of neither version. */
 HF_MUST_USE hf_err hf_direct_username_read(hf_bytes text, hf_direct_username *ret);
 /* "libp2p-webrtc-noise:" and the SHA-256 of both DTLS certificates as multihashes, the browser's first. */
 void hf_direct_prologue(const uint8_t browser[32], const uint8_t listener[32], uint8_t ret[HF_DIRECT_PROLOGUE_LEN]);

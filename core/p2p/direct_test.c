@@ -16,7 +16,7 @@ HF_TEST(direct_prologue_is_the_specifications) {
     CHECK_BYTES(HF_BYTES(got, sizeof got), want);
 }
 
-/* As js-libp2p writes it: tests/vectors/orbitdb has no part for WebRTC, so the one line stands here. */
+/* As js-libp2p writes it. */
 HF_TEST(direct_certhash_is_what_js_writes) {
     hf_bytes digest = hf_test_hex(HF_TEXT("aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899"));
     hf_buf text;
@@ -28,10 +28,10 @@ HF_TEST(direct_certhash_is_what_js_writes) {
 
 HF_TEST(direct_reads_both_versions) {
     hf_direct_username name;
-    CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v1/abcd:libp2p+webrtc+v1/abcd"), &name), HF_OK);
+    CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v1/abcdefgh:libp2p+webrtc+v1/abcdefgh"), &name), HF_OK);
     CHECK_U64(name.version, 1);
-    CHECK_BYTES(name.listener, HF_TEXT("libp2p+webrtc+v1/abcd"));
-    CHECK_BYTES(name.browser_password, HF_TEXT("libp2p+webrtc+v1/abcd"));
+    CHECK_BYTES(name.listener, HF_TEXT("libp2p+webrtc+v1/abcdefgh"));
+    CHECK_BYTES(name.browser_password, HF_TEXT("libp2p+webrtc+v1/abcdefgh"));
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v2/" PASSWORD ":wxyz"), &name), HF_OK);
     CHECK_U64(name.version, 2);
     CHECK_BYTES(name.browser, HF_TEXT("wxyz"));
@@ -42,13 +42,14 @@ HF_TEST(direct_refuses_other_usernames) {
     static uint8_t text[600];
     hf_direct_username name;
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v3/" PASSWORD ":wxyz"), &name), HF_DENIED);
-    CHECK_ERR(hf_direct_username_read(HF_TEXT("evtj:h6vY"), &name), HF_DENIED);
+    CHECK_ERR(hf_direct_username_read(HF_TEXT("evtjevtjevtjevtjevtjevtj:h6vY"), &name), HF_DENIED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v2/short:wxyz"), &name), HF_MALFORMED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v2/" PASSWORD ":wxy"), &name), HF_MALFORMED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v2/" PASSWORD), &name), HF_MALFORMED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v2/" PASSWORD ":wx:yz"), &name), HF_MALFORMED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v1/ab\r\na=x:libp2p"), &name), HF_MALFORMED);
     CHECK_ERR(hf_direct_username_read(HF_TEXT(""), &name), HF_MALFORMED);
+    CHECK_ERR(hf_direct_username_read(HF_TEXT("libp2p+webrtc+v1/abcd:libp2p+webrtc+v1/abcd"), &name), HF_MALFORMED);
     for (size_t i = 0; i < sizeof text; i++) text[i] = 'a';
     text[300] = ':';
     CHECK_ERR(hf_direct_username_read(HF_BYTES(text, sizeof text), &name), HF_MALFORMED);
