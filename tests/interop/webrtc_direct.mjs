@@ -25,7 +25,7 @@ async function p2pd (...flags) {
   onExit(() => child.kill('SIGKILL'))
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith('Peer ID: ')) node.id = line.slice(9)
-    if (!line.startsWith('/ip4')) continue
+    if (!line.includes('/webrtc-direct')) continue
     node.address = `${line}/p2p/${node.id}`
     node.port = Number(line.split('/')[4])
     return node
@@ -109,6 +109,16 @@ test('RESET both ways ends a stream and not the connection', async () => {
 test('twenty peers of one page at once', async () => {
   await both()
   equal(await lab('crowd', peer.address, 20), 20, 'echoed')
+})
+
+test('over IPv6', async () => {
+  await both()
+  const other = await p2pd('-hostAddrs', '/ip6/::1/udp/0/webrtc-direct')
+  ok(other.address.startsWith('/ip6/::1/'), other.address)
+  equal((await lab('echo', other.address, 100_000)).got, 100_000, 'echo')
+  ok(/^\/ip6\/::1\/udp/.test((await lab('identify', other.address)).observedAddr), 'seen')
+  other.child.kill('SIGTERM')
+  equal(await other.gone, 0, 'the end')
 })
 
 test('version 2: the page leaves its own description alone, tells its password in ours; Noise, then ping', async () => {
