@@ -152,6 +152,22 @@ test('holdfast serve: the address stands in /.well-known/holdfast.json, identify
   equal(await node.stop(), 0, 'the end')
 })
 
+test('OrbitDB in a page replicates a database of holdfast serve, both ways, with nothing but this', async () => {
+  await both()
+  const node = await Node.make({ flags: ['--webrtc', '127.0.0.1:0'] })
+  await node.start()
+  await node.post('/todos', { text: 'from the node' })
+  const { addresses, databases } = JSON.parse(await (await node.get('/.well-known/holdfast.json')).text())
+  equal(await lab('open', addresses.find(a => a.includes('/webrtc-direct/')), databases.todos), databases.todos, 'the database')
+  await until('the page has what the node wrote', async () => (await lab('texts')).includes('from the node'), 20_000)
+  await lab('add', { op: 'NEW', key: 'of-js', value: { text: 'from OrbitDB', done: false }, opid: 'of-js', at: Date.now() })
+  await until('the node shows what the page wrote', async () => (await node.texts()).includes('from OrbitDB'), 20_000)
+  await node.post('/todos', { text: 'after it' })
+  await until('the page has what the node wrote later', async () => (await lab('texts')).includes('after it'), 20_000)
+  await lab('close')
+  equal(await node.stop(), 0, 'the end')
+})
+
 test('a node that is stopped: the page notices within seconds', async () => {
   await both()
   const other = await p2pd()

@@ -3,12 +3,18 @@
 import { createLibp2p } from 'libp2p'
 import { webRTCDirect } from '@libp2p/webrtc'
 import { ping } from '@libp2p/ping'
-import { identify } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
+import { gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { noise } from '@chainsafe/libp2p-noise'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { defaultLogger } from '@libp2p/logger'
 import { multiaddr } from '@multiformats/multiaddr'
+import { Helia } from '@helia/utils'
+import { bitswap } from '@helia/block-brokers'
+import { MemoryBlockstore } from 'blockstore-core'
+import { MemoryDatastore } from 'datastore-core'
+import { createOrbitDB, Database, useDatabaseType } from '@orbitdb/core'
 
 const limits = { peersToReconnect: 0, maxPeerAddrsToDial: 25 }
 const nodes = []
@@ -20,7 +26,7 @@ async function make () {
     connectionEncrypters: [noise()],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: limits,
-    services: { ping: ping(), identify: identify() }
+    services: { ping: ping(), identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) }
   })
   nodes.push(made)
   return made
@@ -64,6 +70,11 @@ async function dial (address) {
   const connection = await node.dial(multiaddr(address))
   return connection
 }
+
+// A collection is an OrbitDB database of a type of its own, to which any operation can be added.
+const Collection = () => options => Database(options)
+Collection.type = 'collection'
+let database
 
 // ---- by hand ----
 
@@ -240,6 +251,22 @@ window.lab = {
     try { await connection.newStream('/nobody/speaks/this') } catch (err) { error = err.name }
     return { error, after: (await echo(connection, 5000)).got }
   },
+  /** OrbitDB's own program replicates a database of the node's app, with nothing but this connection. */
+  async open (address, name) {
+    await dial(address)
+    useDatabaseType(Collection)
+    const ipfs = new Helia({ libp2p: node, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), blockBrokers: [bitswap()], routers: [] })
+    await ipfs.start()
+    const orbitdb = await createOrbitDB({ ipfs, id: 'page', directory: 'page' })
+    database = await orbitdb.open(name)
+    return database.address
+  },
+  async texts () {
+    const texts = []
+    for await (const entry of database.log.traverse()) texts.push(entry.payload.value?.text)
+    return texts
+  },
+  add: payload => database.addOperation(payload),
   async close () { await Promise.all(nodes.splice(0).map(n => n.stop())); node = undefined },
   /** Several peers at once, each with a connection of its own. */
   async crowd (address, count) {
