@@ -13,7 +13,7 @@
 
 enum {
     TICK_MS = 20, IDLE_TICK_MS = 250, LATELY_MS = 2000, RENEW_LOOK_MS = 3600 * 1000, QUIET_MS = 10 * 1000, /* after which another may come from its place */
-    DTLS_FIRST = 20, DTLS_LAST = 63, RECEIVE_BYTES = 1 << 20, UNKNOWN_ATTRIBUTE = 420,
+    DTLS_FIRST = 20, DTLS_LAST = 63, UNKNOWN_ATTRIBUTE = 420,
 };
 
 static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
@@ -32,44 +32,6 @@ void hf_webrtc_hmac_sha1(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20
 }
 
 /* ---- places ---- */
-
-static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff}; /* ::ffff:1.2.3.4: IPv4 on a socket for both */
-
-static bool read_place(const struct sockaddr *address, hf_webrtc_place *ret) {
-    *ret = (hf_webrtc_place){.v6 = address->sa_family == AF_INET6};
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-    memcpy(ret->port, &v4->sin_port, 2); /* the same place in both families */
-    if (address->sa_family == AF_INET) memcpy(ret->ip, &v4->sin_addr, 4);
-    else if (address->sa_family != AF_INET6) return false;
-    else if (memcmp(&v6->sin6_addr, MAPPED, sizeof MAPPED) != 0) memcpy(ret->ip, &v6->sin6_addr, 16);
-    else {
-        memcpy(ret->ip, (const uint8_t *)&v6->sin6_addr + sizeof MAPPED, 4);
-        ret->v6 = 0;
-    }
-    return true;
-}
-
-static void write_place(const hf_webrtc *w, const hf_webrtc_place *place, struct sockaddr_storage *ret) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-    memset(ret, 0, sizeof *ret);
-    memcpy(&v4->sin_port, place->port, 2);
-    ret->ss_family = w->both || place->v6 ? AF_INET6 : AF_INET;
-    if (place->v6) memcpy(&v6->sin6_addr, place->ip, 16);
-    else if (w->both) {
-        memcpy(&v6->sin6_addr, MAPPED, sizeof MAPPED);
-        memcpy((uint8_t *)&v6->sin6_addr + sizeof MAPPED, place->ip, 4);
-    } else memcpy(&v4->sin_addr, place->ip, 4);
-}
-
-/* A packet that the system does not take now is lost like any other. */
-void hf_webrtc_packet_out(hf_webrtc *w, const hf_webrtc_place *to, hf_bytes packet) {
-    struct sockaddr_storage address;
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)packet.ptr, (unsigned)packet.len);
-    write_place(w, to, &address);
-    if (!w->closed) uv_udp_try_send(&w->socket, &buf, 1, (const struct sockaddr *)&address);
-}
 
 static hf_bytes key_of(const hf_webrtc_place *place) { return HF_BYTES(place, sizeof *place); }
 
@@ -208,7 +170,7 @@ static void on_record(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet
     tick_soon(w, false);
 }
 
-/* ---- the socket ---- */
+/* ---- packets, and the turns that follow ---- */
 
 static void free_dead(hf_webrtc *w) {
     for (hf_webrtc_conn **at = &w->conns; *at;) {
@@ -236,20 +198,11 @@ static void finish_turn(hf_webrtc *w) {
     free_dead(w);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
-    (void)suggested;
-    hf_webrtc *w = handle->data;
-    *ret = uv_buf_init((char *)w->received, sizeof w->received);
-}
-
-static void on_packet(uv_udp_t *socket, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags) {
-    hf_webrtc *w = socket->data;
-    hf_webrtc_place place;
-    hf_bytes packet = HF_BYTES(buf->base, n > 0 ? (size_t)n : 0);
-    if (n <= 0 || !from || flags & UV_UDP_PARTIAL || packet.len > HF_WEBRTC_PACKET_MAX || !read_place(from, &place)) return;
+void hf_webrtc_packet_in(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet) {
+    if (packet.len > HF_WEBRTC_PACKET_MAX) return;
     w->turning = true;
-    if (hf_stun_is(packet)) on_check(w, &place, packet);
-    else if (packet.ptr[0] >= DTLS_FIRST && packet.ptr[0] <= DTLS_LAST) on_record(w, &place, packet);
+    if (hf_stun_is(packet)) on_check(w, from, packet);
+    else if (packet.ptr[0] >= DTLS_FIRST && packet.ptr[0] <= DTLS_LAST) on_record(w, from, packet);
     finish_turn(w);
 }
 
@@ -279,7 +232,7 @@ static void tick_soon(hf_webrtc *w, bool at_once) {
 void hf_webrtc_conn_soon(hf_webrtc_conn *conn) {
     hf_webrtc *w = conn->webrtc;
     conn->pending = w->pending = true;
-    if (w->turning || w->closed) return;
+    if (w->turning || w->fd < 0) return;
     w->packet_ms = hf_webrtc_now(w);
     tick_soon(w, true);
 }
@@ -309,7 +262,6 @@ static void on_closed(uv_handle_t *handle) {
 
 static const char *begin(hf_webrtc *w, const struct sockaddr *address) {
     const char *problem;
-    int bytes = RECEIVE_BYTES, err;
     hf_mem *mem = &w->mem;
     if (RAND_bytes(w->secret, sizeof w->secret) != 1 || RAND_bytes((uint8_t *)&w->hash_seed, sizeof w->hash_seed) != 1) return "no random numbers";
     hf_map_init(&w->by_place, mem, w->hash_seed);
@@ -317,9 +269,7 @@ static const char *begin(hf_webrtc *w, const struct sockaddr *address) {
     if (!hf_webrtc_cert_open(&w->cert, w->cert_path, &problem)) return problem;
     w->dtls = hf_webrtc_dtls_open(&w->cert);
     if (!w->dtls) return "DTLS cannot be set up";
-    w->both = address->sa_family == AF_INET6;
-    if ((err = uv_udp_bind(&w->socket, address, w->both && w->v6_only ? UV_UDP_IPV6ONLY : 0)) || (err = uv_udp_recv_start(&w->socket, on_alloc, on_packet))) return uv_strerror(err);
-    uv_recv_buffer_size((uv_handle_t *)&w->socket, &bytes);
+    if ((problem = hf_webrtc_socket_open(w, address))) return problem;
     uv_timer_start(&w->renewing, on_look, RENEW_LOOK_MS, RENEW_LOOK_MS);
     return NULL;
 }
@@ -334,11 +284,11 @@ hf_webrtc *hf_webrtc_open(uv_loop_t *loop, const hf_webrtc_config *config, const
     w->v6_only = config->v6_only;
     w->pipe = (hf_webrtc_pipe){.out = greeting_out, .ctx = w};
     hf_buf_init(&w->packet, &w->mem);
-    uv_udp_init(loop, &w->socket);
+    w->fd = -1;
     uv_timer_init(loop, &w->ticking);
     uv_timer_init(loop, &w->renewing);
-    w->socket.data = w->ticking.data = w->renewing.data = w;
-    w->n_handles = 3;
+    w->ticking.data = w->renewing.data = w;
+    w->n_handles = 2;
     *ret_problem = begin(w, config->address);
     if (!*ret_problem) return w;
     hf_webrtc_close(w);
@@ -349,9 +299,8 @@ void hf_webrtc_close(hf_webrtc *w) {
     if (!w) return;
     for (hf_webrtc_conn *c = w->conns; c; c = c->next) c->state = HF_WEBRTC_DEAD;
     free_dead(w);
-    w->closed = true;
+    hf_webrtc_socket_close(w, on_closed);
     hf_webrtc_sctp_end();
-    uv_close((uv_handle_t *)&w->socket, on_closed);
     uv_close((uv_handle_t *)&w->ticking, on_closed);
     uv_close((uv_handle_t *)&w->renewing, on_closed);
     while (w->n_handles) uv_run(w->loop, UV_RUN_NOWAIT); /* again when a stop was asked for: such a run does nothing */
@@ -362,11 +311,6 @@ void hf_webrtc_close(hf_webrtc *w) {
     hf_map_deinit(&w->by_tag);
     hf_buf_deinit(&w->packet);
     free(w);
-}
-
-int hf_webrtc_address(const hf_webrtc *w, struct sockaddr_storage *ret) {
-    int len = sizeof *ret;
-    return uv_udp_getsockname(&w->socket, (struct sockaddr *)ret, &len);
 }
 
 void hf_webrtc_add_certhash(const hf_webrtc *w, hf_buf *buf) { hf_direct_add_certhash(buf, w->cert.digest); }

@@ -1,6 +1,7 @@
 /* webrtc_private: what the files of webrtc-direct share.
  *
- *      webrtc.c            the socket: whose packet is it; checks, limits, time, life
+ *      webrtc.c            whose packet is it; checks, limits, time, life
+ *      webrtc_socket.c     the socket
  *      webrtc_conn.c       a connection: DTLS, and what follows when it is up
  *      webrtc_dtls.c       OpenSSL: settings, cookies, packets in and out
  *      webrtc_cert.c       the certificate: made, kept, renewed
@@ -37,8 +38,8 @@ enum {
     HF_WEBRTC_BUSY_ABOVE = 256 * 1024, HF_WEBRTC_BUSY_BELOW = 64 * 1024, /* queued for one channel */
 };
 
-/* Address and port as they stand in tables: no padding that is not zero. */
-typedef struct hf_webrtc_place { uint8_t ip[16], port[2], v6, zero; } hf_webrtc_place;
+/* Address and port of somebody, and the address of ours that they call; as they stand in tables: no padding that is not zero. */
+typedef struct hf_webrtc_place { uint8_t ip[16], here[16], port[2], v6, zero; } hf_webrtc_place;
 typedef struct hf_webrtc_tag { uint8_t bytes[16]; } hf_webrtc_tag; /* of a listener's ufrag, under a key of ours */
 
 /* A check that was answered lately: the place belongs to whoever chose that ufrag. */
@@ -80,10 +81,11 @@ struct hf_webrtc {
     uv_loop_t *loop;
     hf_mem mem;
     hf_webrtc_events events;
-    uv_udp_t socket;
+    int fd;                               /* -1: closed */
+    uv_poll_t polling;                    /* its data is NULL until it is there */
     uv_timer_t ticking, renewing;
     int n_handles;                        /* not closed yet */
-    bool closed, both, v6_only, pending, turning;          /* both: an IPv6 socket, which may have IPv4 packets too */
+    bool six, v6_only, pending, turning;  /* six: an IPv6 socket, which may have IPv4 packets too; pending: a connection is; turning: it is somebody's turn */
     uint64_t hash_seed;
     hf_buf packet;                        /* being written */
     const char *cert_path;
@@ -103,10 +105,15 @@ struct hf_webrtc {
 
 /* ---- webrtc.c ---- */
 uint64_t hf_webrtc_now(const hf_webrtc *w);
-void hf_webrtc_packet_out(hf_webrtc *w, const hf_webrtc_place *to, hf_bytes packet);
+void hf_webrtc_packet_in(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet);
 /* Attaches the connection to the place; the oldest but the one in use goes when there are too many. */
 HF_MUST_USE bool hf_webrtc_attach(hf_webrtc_conn *conn, const hf_webrtc_place *place);
 void hf_webrtc_hmac_sha1(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20]);
+
+/* ---- webrtc_socket.c ---- */
+const char *hf_webrtc_socket_open(hf_webrtc *w, const struct sockaddr *address); /* NULL, or what is wrong */
+void hf_webrtc_socket_close(hf_webrtc *w, uv_close_cb closed);                   /* also when it is not open; then `closed` is not called */
+void hf_webrtc_packet_out(hf_webrtc *w, const hf_webrtc_place *to, hf_bytes packet);
 
 /* ---- webrtc_conn.c ---- */
 /* Takes the SSL that has seen a good cookie. NULL: no memory; the SSL is freed. */

@@ -121,6 +121,17 @@ test('over IPv6', async () => {
   equal(await other.gone, 0, 'the end')
 })
 
+test('listening everywhere: answers leave from the address that was called', async () => {
+  await both()
+  const other = await p2pd('-hostAddrs', '/ip4/0.0.0.0/udp/0/webrtc-direct')
+  for (const ip of ['127.0.0.1', '127.0.0.5']) {
+    equal((await lab('echo', other.address.replace(/^\/ip4\/[^/]+/, `/ip4/${ip}`), 100_000)).got, 100_000, ip)
+    await lab('close')
+  }
+  other.child.kill('SIGTERM')
+  equal(await other.gone, 0, 'the end')
+})
+
 test('version 2: the page leaves its own description alone, tells its password in ours; Noise, then ping', async () => {
   await both()
   equal(await lab('version2', peer.address), { peer: peer.id, same: true, rewritten: false }, 'version 2')
