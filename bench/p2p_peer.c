@@ -10,6 +10,7 @@
 #include "../core/codec/multiaddr.h"
 #include "../node/p2pd_private.h"
 
+#include <malloc.h>
 #include <sodium/core.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,7 @@ static bool on_start(void *ctx, hf_p2pd *d) {
 
 int main(int argc, char **argv) {
     static const hf_p2pd_program program = {.relay = on_relay, .start = on_start, .event = on_event, .connected = on_connected, .said = on_said};
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* these two as node/main.c has them */
     if (sodium_init() < 0) return 1;
     return hf_p2pd_run_with(argc - 1, argv + 1, &program);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Reads hold several whole Noise messages (64 KiB): only what lies cut at their ends is copied. */
-enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, LISTENERS_MAX = 8, BACKLOG = 1024, READ_BYTES = 512 * 1024, IDLE_BYTES = 64 * 1024 };
+enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, LISTENERS_MAX = 8, BACKLOG = 1024, READ_BYTES = 512 * 1024, FRAME_BYTES = 64 * 1024 };
 
 typedef struct wire {
     struct wire *next, *prev;
@@ -108,11 +108,6 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
 
 static void write_bytes(wire *w, hf_bytes bytes);
 
-static void tidy(hf_buf *buf) {
-    if (buf->cap > IDLE_BYTES) hf_buf_deinit(buf);
-    else hf_buf_clear(buf);
-}
-
 /* False: the WebSocket is over. What came before its end still counts. */
 static bool read_frames(wire *w, hf_bytes bytes, hf_bytes *ret) {
     hf_p2pd_net *net = w->net;
@@ -171,20 +166,22 @@ static void write_bytes(wire *w, hf_bytes bytes) {
     if (sent < bytes.len) write_later(w, hf_sub(bytes, sent, bytes.len));
 }
 
-static bool write_frame(wire *w, hf_bytes bytes) {
+/* In pieces that stay in the processor's caches, and in memory that is there already. */
+static bool write_frames(wire *w, hf_bytes bytes) {
     hf_buf *out = &w->net->ws_out;
-    hf_buf_clear(out);
-    bool ok = hf_wsock_send(w->ws, bytes, out);
-    if (ok) write_bytes(w, hf_buf_bytes(out));
-    tidy(out);
-    return ok;
+    for (size_t at = 0; at < bytes.len; at += FRAME_BYTES) {
+        hf_buf_clear(out);
+        if (!hf_wsock_send(w->ws, hf_sub(bytes, at, FRAME_BYTES), out)) return false;
+        write_bytes(w, hf_buf_bytes(out));
+    }
+    return true;
 }
 
 void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes) {
     wire *w = find_wire(net, conn);
     if (!w) return;
     if (!w->ws) write_bytes(w, bytes);
-    else if (!write_frame(w, bytes)) return lose(w, "out of memory");
+    else if (!write_frames(w, bytes)) return lose(w, "out of memory");
     if (w->closing || w->busy || w->queued_bytes < HIGH_WATER) return;
     w->busy = true;
     hf_host_conn_busy(net->d->host, hf_p2pd_now(net->d), conn, true);
