@@ -1,5 +1,4 @@
-// A js-libp2p peer that is driven as bench/p2p_peer.c is, command for command (see there), with the same answers: `peer.mjs [ws] [pubsub] [relay]`, on Node 22.
-import { createInterface } from 'node:readline'
+// js-libp2p 3 on Node 22, driven as ../peer_kit.mjs says.
 import { createLibp2p } from 'libp2p'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
@@ -10,102 +9,22 @@ import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
+import { drive } from '../peer_kit.mjs'
 
-const is = (word) => process.argv.includes(word)
-const FLOW = '/bench/flow/1'
-const TOPIC = 'bench'
-const CHUNK = 64 * 1024
-const MANY = 100_000
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const packages = { createLibp2p, tcp, webSockets, noise, yamux, circuitRelayServer, circuitRelayTransport, gossipsub, identify, ping, multiaddr }
 
-const services = { identify: identify(), ping: ping() }
-if (is('pubsub')) services.pubsub = gossipsub({ allowPublishToZeroTopicPeers: true })
-if (is('relay')) services.relay = circuitRelayServer({ reservations: { applyDefaultLimit: false } })
-const node = await createLibp2p({
-  addresses: { listen: [`/ip4/127.0.0.1/tcp/0${is('ws') ? '/ws' : ''}`] },
-  transports: [tcp(), webSockets(), circuitRelayTransport()],
-  connectionEncrypters: [noise()],
-  streamMuxers: [yamux()],
-  connectionManager: { maxConnections: MANY, inboundConnectionThreshold: MANY, maxIncomingPendingConnections: MANY },
-  connectionGater: { denyDialMultiaddr: () => false },
-  services
-})
-
-const say = (line) => process.stdout.write(line + '\n')
-const answer = (what, from) => say(`${what} ${((performance.now() - from) / 1000).toFixed(6)}`)
-
-// ---- the other side's wishes ----
-
-await node.handle(FLOW, async (stream) => {
-  let received = 0n
-  for await (const piece of stream) received += BigInt(piece.byteLength)
-  const report = new Uint8Array(8)
-  new DataView(report.buffer).setBigUint64(0, received)
-  stream.send(report)
-  await stream.close()
-})
-
-let expected = 0
-let got = 0
-let first = 0
-if (is('pubsub')) {
-  services.pubsub = node.services.pubsub
-  node.services.pubsub.addEventListener('message', () => {
-    if (got++ === 0) first = performance.now()
-    if (got === expected) answer('got', first)
-  })
-  node.services.pubsub.subscribe(TOPIC)
-}
-
-// ---- ours ----
-
-const commands = {
-  async connect (address, n) {
-    const from = performance.now()
-    for (let i = 0; i < Number(n); i++) await (await node.dial(multiaddr(address))).close()
-    answer('connected', from)
+await drive(packages, {
+  handler: (report) => async (stream) => {
+    let received = 0
+    for await (const piece of stream) received += piece.byteLength
+    stream.send(report(received))
+    await stream.close()
   },
-  async flow (address, n) {
-    const connection = await node.dial(multiaddr(address))
-    const chunk = new Uint8Array(CHUNK)
-    const from = performance.now()
-    const stream = await connection.newStream(FLOW)
-    for (let left = Number(n); left > 0; left -= CHUNK) {
-      if (!stream.send(left < CHUNK ? chunk.subarray(0, left) : chunk)) await stream.onDrain()
-    }
+
+  async flow (stream, chunks) {
+    for (const chunk of chunks) if (!stream.send(chunk)) await stream.onDrain()
     const report = new Promise((resolve) => stream.addEventListener('message', (event) => resolve(event.data.subarray()), { once: true }))
-    const closing = stream.close()
-    const bytes = await report
-    if (new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0) !== BigInt(n)) throw new Error('the other side read something else')
-    answer('flowed', from)
-    await closing
-  },
-  expect (n) { [expected, got] = [Number(n), 0] },
-  async publish (n, size) {
-    const data = new Uint8Array(Number(size))
-    for (let i = 0; i < Number(n); i++) await node.services.pubsub.publish(TOPIC, data)
-    say('published')
-  },
-  async join (address) {
-    await node.dial(multiaddr(address))
-    say('joined')
-  },
-  async reserve (address) {
-    await node.dial(multiaddr(address))
-    await node.components.transportManager.listen([multiaddr(`${address}/p2p-circuit`)])
-    let own
-    while (!(own = node.getMultiaddrs().map(String).find((a) => a.includes('/p2p-circuit')))) await sleep(20)
-    say(`reserved ${own}`)
-  },
-  count () { say(`count ${node.getConnections().length}`) }
-}
-
-say(`ready ${node.getMultiaddrs()[0]}`)
-for await (const line of createInterface({ input: process.stdin })) {
-  const [name, ...args] = line.split(' ')
-  Promise.resolve(commands[name](...args)).catch((error) => {
-    console.error(error)
-    process.exit(1)
-  })
-}
-process.exit(0)
+    stream.close().catch(() => {})
+    return report
+  }
+})
