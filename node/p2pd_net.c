@@ -114,6 +114,7 @@ static bool read_frames(wire *w, hf_bytes bytes, hf_bytes *ret) {
     hf_buf_clear(&net->ws_in);
     hf_buf_clear(&net->ws_out);
     bool goes_on = hf_wsock_recv(w->ws, bytes, &net->ws_in, &net->ws_out);
+    if (net->ws_out.len && w->queued_bytes > 2 * HIGH_WATER) return *ret = HF_BYTES(NULL, 0), false; /* pings and does not read */
     write_bytes(w, hf_buf_bytes(&net->ws_out));
     *ret = hf_buf_bytes(&net->ws_in);
     return goes_on;
