@@ -104,7 +104,7 @@ async function toOurs (from, address, db) {
   await until('they are connected', async () => (await holdfast(node, 'peers')).length > 0)
   const result = await going(from, node, async () => {
     await holdfast(node, 'db', 'open', db)
-    await until('all is there', async () => await entriesOf(node, db) === SHORT, HELD, 20)
+    await until('all is there', async () => await entriesOf(node, db) === SHORT, HELD, 100)
   })
   await node.stop()
   return result
