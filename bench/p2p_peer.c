@@ -19,7 +19,7 @@
 
 #define FLOW "/bench/flow/1"
 #define TOPIC HF_TEXT("bench")
-enum { TAG_OUT = HF_P2PD_TAG_PROGRAM, TAG_IN, CHUNK = 64 * 1024, QUEUED_MAX = 256 * 1024, BURST = 32, REPORT_LEN = 8 };
+enum { TAG_OUT = HF_P2PD_TAG_PROGRAM, TAG_IN, CHUNK = 64 * 1024, QUEUED_MAX = 256 * 1024, BURST = 32, NUMBER_LEN = 8 };
 
 static struct peer {
     hf_p2pd *d;
@@ -31,7 +31,7 @@ static struct peer {
     size_t left;                             /* connections; bytes; messages to publish */
     size_t expected, n_got, message_len, n_conns;
     bool connects, flows, joins;
-    uint64_t stream, received;               /* flow: ours; of the other side's */
+    uint64_t stream, received, announced;    /* flow: ours; of the other side's, read and to come, its first eight bytes aside */
 } me;
 
 static uint64_t now_ns(void) {
@@ -66,6 +66,13 @@ static void connect_now(void) {
     must(!hf_host_connect(me.d->host, hf_p2pd_now(me.d), &me.to, &address, 1, 0, me.context), "connect");
 }
 
+static void write_number(uint64_t n) {
+    uint8_t bytes[NUMBER_LEN];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(n >> (56 - 8 * i));
+    must(!hf_swarm_stream_write(me.d->swarm, hf_p2pd_now(me.d), me.stream, HF_BYTES(bytes, sizeof bytes)), "write");
+}
+
+/* A flow: how many bytes come, the bytes; and back how many were read, as soon as they were. */
 static void write_flow(void) {
     static uint8_t chunk[CHUNK];
     while (me.left) {
@@ -75,12 +82,12 @@ static void write_flow(void) {
         must(!err, "write");
         me.left -= len;
     }
-    hf_swarm_stream_finish(me.d->swarm, hf_p2pd_now(me.d), me.stream);
 }
 
 static void open_flow(void) {
     me.from_ns = now_ns();
     must(!hf_swarm_stream_open(me.d->swarm, hf_p2pd_now(me.d), &me.to, HF_TEXT(FLOW), TAG_OUT, &me.stream), "stream");
+    write_number(me.left);
     write_flow();
 }
 
@@ -104,13 +111,14 @@ static void disconnected(void) {
 
 static void flow_in(const hf_swarm_out *e) {
     hf_p2pd *d = me.d;
-    uint8_t report[REPORT_LEN];
-    if (e->kind == HF_SWARM_STREAM_OPEN) me.received = 0;
-    if (e->kind == HF_SWARM_STREAM_DATA) me.received += e->bytes.len;
-    if (e->kind != HF_SWARM_STREAM_FIN) return;
-    for (size_t i = 0; i < sizeof report; i++) report[i] = (uint8_t)(me.received >> (56 - 8 * i));
-    must(!hf_swarm_stream_write(d->swarm, hf_p2pd_now(d), e->stream, HF_BYTES(report, sizeof report)), "report");
-    hf_swarm_stream_finish(d->swarm, hf_p2pd_now(d), e->stream);
+    if (e->kind == HF_SWARM_STREAM_OPEN) me.received = me.announced = 0;
+    if (e->kind == HF_SWARM_STREAM_FIN) hf_swarm_stream_finish(d->swarm, hf_p2pd_now(d), e->stream);
+    if (e->kind != HF_SWARM_STREAM_DATA) return;
+    for (size_t i = 0; i < e->bytes.len && me.received + i < NUMBER_LEN; i++) me.announced = me.announced << 8 | e->bytes.ptr[i];
+    me.received += e->bytes.len;
+    if (me.received < NUMBER_LEN || me.received - NUMBER_LEN != me.announced) return;
+    me.stream = e->stream;
+    write_number(me.announced);
 }
 
 static void flow_out(const hf_swarm_out *e) {
@@ -119,8 +127,9 @@ static void flow_out(const hf_swarm_out *e) {
     if (e->kind == HF_SWARM_STREAM_DATA) {
         uint64_t n = 0;
         for (size_t i = 0; i < e->bytes.len; i++) n = n << 8 | e->bytes.ptr[i];
-        must(e->bytes.len == REPORT_LEN && n == me.expected && !me.left, "the other side read something else");
+        must(e->bytes.len == NUMBER_LEN && n == me.expected && !me.left, "the other side read something else");
         me.flows = false;
+        hf_swarm_stream_finish(me.d->swarm, hf_p2pd_now(me.d), me.stream);
         answer("flowed", me.from_ns);
     }
     must(e->kind != HF_SWARM_STREAM_GONE || !me.flows, e->reason ? e->reason : "the stream is gone");

@@ -15,18 +15,29 @@ import { drive } from './peer_kit.mjs'
 const packages = { createLibp2p, tcp, webSockets, noise, yamux, circuitRelayServer, circuitRelayTransport, gossipsub, identify, ping, multiaddr }
 
 await drive(packages, {
-  handler: (report) => async ({ stream }) => {
-    let received = 0
-    for await (const piece of stream.source) received += piece.byteLength
-    await stream.sink([report(received)])
+  handler: (counter) => async ({ stream }) => {
+    const take = counter()
+    await stream.sink((async function * () {
+      for await (const piece of stream.source) {
+        const answer = take(piece)
+        if (answer) yield answer
+      }
+    })())
     await stream.close()
   },
 
   async flow (stream, chunks) {
-    const writing = stream.sink(chunks)
+    let done
+    const answered = new Promise((resolve) => { done = resolve })
+    const writing = stream.sink((async function * () {
+      yield * chunks
+      await answered
+    })())
     for await (const piece of stream.source) {
+      done()
       await writing
       return piece.subarray()
     }
+    throw new Error('the stream ended')
   }
 })

@@ -9,12 +9,35 @@ const CHUNK = 64 * 1024
 const MANY = 100_000
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
+const number = (n) => {
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(n))
+  return bytes
+}
+
+// A flow: how many bytes come, the bytes; and back how many were read, as soon as they were.
 function * chunks (n) {
+  yield number(n)
   const chunk = new Uint8Array(CHUNK)
   for (let left = n; left > 0; left -= CHUNK) yield left < CHUNK ? chunk.subarray(0, left) : chunk
 }
 
-// `streams`: count(handler's arguments) -> bytes read until the end, and answer(report); flow(stream, chunks) -> the report of the other side.
+// Its other end: take(bytes) gives the answer once all is there.
+function counter () {
+  let head = new Uint8Array(0)
+  let seen = 0
+  let all
+  return (piece) => {
+    if (all === undefined) {
+      head = Uint8Array.from([...head, ...piece.subarray(0, 8 - head.length)])
+      if (head.length === 8) all = Number(new DataView(head.buffer).getBigUint64(0)) + 8
+    }
+    seen += piece.byteLength
+    if (seen === all) return head
+  }
+}
+
+// `streams`: handler(counter) makes a stream handler; flow(stream, chunks) gives the other side's answer.
 export async function drive (packages, streams) {
   const { createLibp2p, tcp, webSockets, noise, yamux, circuitRelayServer, circuitRelayTransport, gossipsub, identify, ping, multiaddr } = packages
   const services = { identify: identify(), ping: ping() }
@@ -35,11 +58,7 @@ export async function drive (packages, streams) {
 
   // ---- the other side's wishes ----
 
-  await node.handle(FLOW, streams.handler((received) => {
-    const report = new Uint8Array(8)
-    new DataView(report.buffer).setBigUint64(0, BigInt(received))
-    return report
-  }))
+  await node.handle(FLOW, streams.handler(counter))
 
   let expected = 0
   let got = 0

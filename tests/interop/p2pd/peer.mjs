@@ -14,17 +14,20 @@ import { drive } from '../peer_kit.mjs'
 const packages = { createLibp2p, tcp, webSockets, noise, yamux, circuitRelayServer, circuitRelayTransport, gossipsub, identify, ping, multiaddr }
 
 await drive(packages, {
-  handler: (report) => async (stream) => {
-    let received = 0
-    for await (const piece of stream) received += piece.byteLength
-    stream.send(report(received))
+  handler: (counter) => async (stream) => {
+    const take = counter()
+    for await (const piece of stream) {
+      const answer = take(piece)
+      if (answer) stream.send(answer)
+    }
     await stream.close()
   },
 
   async flow (stream, chunks) {
+    const answer = new Promise((resolve) => stream.addEventListener('message', (event) => resolve(event.data.subarray()), { once: true }))
     for (const chunk of chunks) if (!stream.send(chunk)) await stream.onDrain()
-    const report = new Promise((resolve) => stream.addEventListener('message', (event) => resolve(event.data.subarray()), { once: true }))
+    await answer
     stream.close().catch(() => {})
-    return report
+    return answer
   }
 })
