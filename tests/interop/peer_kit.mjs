@@ -48,7 +48,8 @@ export async function drive (packages, streams) {
     transports: [tcp(), webSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    connectionManager: { maxConnections: MANY, inboundConnectionThreshold: MANY, maxIncomingPendingConnections: MANY },
+    connectionManager: { maxConnections: MANY, inboundConnectionThreshold: MANY, maxIncomingPendingConnections: MANY, inboundUpgradeTimeout: 60_000 },
+    connectionMonitor: { enabled: false }, // else it ends connections whose pings are late, and a busy machine's are
     connectionGater: { denyDialMultiaddr: () => false },
     services
   })
