@@ -175,12 +175,25 @@ build/bench/%.wasm: build/wasm/%_bench.o $(WASM_LIBS)
 	@mkdir -p $(@D); $(CC) $(WASM) $^ -o $@
 build/bench/verify build/bench/crowd: build/bench/%: build/native/bench/%.o build/native/node/site.o build/native/core.a
 	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS) -lz
+# The node's shell for bare libp2p peers, with a program inside it.
+SHELL_OF = $(filter-out build/$(1)/node/main.o,$(call objects,$(1),$(NODE))) $(call llhttp_of,$(1)) build/$(1)/core.a
+build/bench/p2p_peer: build/native/bench/p2p_peer.o $(call SHELL_OF,native)
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
+build/bench/p2p_crowd: build/native/bench/p2p_crowd.o build/native/core.a
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
+build/bench/db_adds: build/native/bench/db_adds.o
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@
+# The test program for libp2p's unified-testing: for its image, and sanitized for our own test (they need libhiredis).
+build/transport: build/native/tests/interop/transport/main.o $(call SHELL_OF,native)
+	$(CC) $(LINK) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS) -lhiredis
+build/interop/transport: build/checked/tests/interop/transport/main.o $(call SHELL_OF,checked)
+	@mkdir -p $(@D); $(CC) $(CHECKED) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS) -lhiredis
 # The whole product against its peers (bench/package.json); BENCH_ROUNDS, BENCH_SECONDS make it shorter.
 PEERS = $(wildcard bench/peers/sveltekit/src/*.* bench/peers/sveltekit/src/*/*.* bench/peers/sveltekit/src/*/*/*.*)
 build/.setup-bench: bench/package-lock.json $(PEERS) | build/.setup-npm
 	@tools/setup.sh bench
 	@touch $@
-bench: all build/bench/verify build/bench/crowd build/.setup-bench
+bench: all build/bench/verify build/bench/crowd build/bench/p2p_peer build/bench/p2p_crowd build/bench/db_adds build/.setup-bench
 bench: $(BENCHES:%_bench.c=build/bench/%) $(BENCHES:%_bench.c=build/bench/%.wasm)
 	@for b in $(BENCHES:%_bench.c=build/bench/%); do \
 	    echo "$$b, native"; $$b && echo "$$b, WebAssembly" && node --no-warnings tests/kit/wasi.mjs $$b.wasm || exit 1; done

@@ -43,6 +43,9 @@ static int fail(const char *what, const char *why) {
 /* ---- the host's outputs ---- */
 
 static void on_event(hf_p2pd *d, const hf_swarm_out *e) {
+    bool of_conn = e->kind == HF_SWARM_CONN_UP || e->kind == HF_SWARM_IDENTIFIED || e->kind == HF_SWARM_CONN_DOWN;
+    if (d->program->event && (of_conn || e->tag >= HF_P2PD_TAG_PROGRAM)) d->program->event(d->program->ctx, e);
+    if (!of_conn && e->tag >= HF_P2PD_TAG_PROGRAM) return;
     switch (e->kind) {
     case HF_SWARM_CONN_UP:
     case HF_SWARM_CONN_DOWN:
@@ -67,9 +70,15 @@ static void take(hf_p2pd *d, const hf_host_out *out) {
     case HF_HOST_CLOSE: hf_p2pd_net_close(d->net, out->conn); break;
     case HF_HOST_DIAL: hf_p2pd_net_dial(d->net, out->dial, out->bytes); break;
     case HF_HOST_DIAL_OFF: hf_p2pd_net_dial_off(d->net, out->dial); break;
-    case HF_HOST_CONNECTED: hf_p2pd_control_connected(d, out); break;
+    case HF_HOST_CONNECTED:
+        hf_p2pd_control_connected(d, out);
+        if (d->program->connected) d->program->connected(d->program->ctx, out);
+        break;
     case HF_HOST_EVENT: on_event(d, out->event); break;
-    case HF_HOST_SAID: hf_p2pd_said(d, out); break;
+    case HF_HOST_SAID:
+        hf_p2pd_said(d, out);
+        if (d->program->said) d->program->said(d->program->ctx, out);
+        break;
     case HF_HOST_NONE: break;
     }
 }
@@ -207,6 +216,7 @@ static int start(hf_p2pd *d) {
     if (!hf_p2pd_listen(d, d->flags->listen, &bad)) return fail(d->flags->listen, bad);
     if ((bad = announce(d))) return fail("-announceAddrs", bad);
     int status = bootstrap(d);
+    if (!status && d->program->start && !d->program->start(d->program->ctx, d)) status = 1;
     hf_p2pd_pump(d);
     return status;
 }
@@ -243,7 +253,9 @@ static void stop(hf_p2pd *d) {
     }
 }
 
-int hf_p2pd_run(int argc, char **argv) {
+int hf_p2pd_run(int argc, char **argv) { return hf_p2pd_run_with(argc, argv, &(hf_p2pd_program){0}); }
+
+int hf_p2pd_run_with(int argc, char **argv, const hf_p2pd_program *program) {
     static hf_p2pd_flags flags;
     uv_loop_t loop;
     const char *problem;
@@ -254,6 +266,7 @@ int hf_p2pd_run(int argc, char **argv) {
     uv_loop_init(&loop);
     signal(SIGPIPE, SIG_IGN);
     d->flags = &flags;
+    d->program = program;
     d->loop = &loop;
     d->mem = (hf_mem){resize, NULL};
     hf_map_init(&d->streams, &d->mem, 0); /* keys are numbers of our own */

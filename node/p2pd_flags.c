@@ -10,7 +10,7 @@ typedef enum kind { BOOL, TEXT, NUMBER, DURATION, LIST } kind;
 static const struct flag { const char *name, *help; kind kind; size_t offset; } FLAGS[] = {
 #define AT(member) offsetof(hf_p2pd_flags, member)
     {"listen", "where programs connect: a multiaddr, /unix/PATH or /ip4/HOST/tcp/PORT (/unix/tmp/p2pd.sock)", TEXT, AT(listen)},
-    {"hostAddrs", "where peers connect: multiaddrs with commas between, TCP and .../udp/PORT/webrtc-direct (/ip4/0.0.0.0/tcp/0,/ip6/::/tcp/0)", LIST, AT(host_addrs)},
+    {"hostAddrs", "where peers connect: multiaddrs with commas between, TCP, …/ws for WebSockets, and …/udp/PORT/webrtc-direct (/ip4/0.0.0.0/tcp/0,/ip6/::/tcp/0)", LIST, AT(host_addrs)},
     {"announceAddrs", "what peers are told instead", LIST, AT(announce_addrs)},
     {"noListenAddrs", "listen for no peers", BOOL, AT(no_listen)},
     {"id", "file with the private key, as libp2p writes it (a fresh key)", TEXT, AT(id)},

@@ -1,5 +1,6 @@
-/* p2pd_net: TCP to peers: see p2pd_private.h. */
+/* p2pd_net: TCP to peers, and WebSockets over it: see p2pd_private.h. */
 #include "p2pd_private.h"
+#include "wsock.h"
 
 #include "../core/codec/ip.h"
 #include "../core/codec/multiaddr.h"
@@ -9,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, LISTENERS_MAX = 8, BACKLOG = 1024 };
+/* Reads hold several whole Noise messages (64 KiB): only what lies cut at their ends is copied. */
+enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18, LISTENERS_MAX = 8, BACKLOG = 1024, READ_BYTES = 512 * 1024, FRAME_BYTES = 64 * 1024 };
 
 typedef struct wire {
-    struct wire *next;
+    struct wire *next, *prev;
     hf_p2pd_net *net;
     uv_tcp_t socket;
     uv_connect_t connect;
@@ -20,18 +22,23 @@ typedef struct wire {
     uint64_t conn, dial; /* 0: none (any more) */
     uint16_t port;
     size_t queued_bytes;
+    hf_wsock *ws; /* NULL: plain TCP */
     bool busy, looking, closing, closed;
 } wire;
 
 typedef struct write_request { uv_write_t request; wire *wire; size_t len; uint8_t bytes[]; } write_request;
 
+typedef struct listener { uv_tcp_t socket; hf_p2pd_net *net; bool ws; } listener;
+
 struct hf_p2pd_net {
     hf_p2pd *d;
-    uv_tcp_t listeners[LISTENERS_MAX];
+    listener listeners[LISTENERS_MAX];
     size_t n_listeners, n_closed;
     wire *wires;
+    hf_map conns; /* number -> wire */
     uint64_t next_conn;
-    uint8_t read_buffer[64 * 1024];
+    hf_buf ws_in, ws_out; /* of the WebSocket at hand */
+    uint8_t read_buffer[READ_BYTES];
 };
 
 /* ---- a wire ---- */
@@ -39,9 +46,9 @@ struct hf_p2pd_net {
 /* Freed when neither the loop nor a look-up comes back to it. */
 static void free_if_done(wire *w) {
     if (!w->closed || w->looking) return;
-    wire **at = &w->net->wires;
-    while (*at != w) at = &(*at)->next;
-    *at = w->next;
+    if (w->next) w->next->prev = w->prev;
+    *(w->prev ? &w->prev->next : &w->net->wires) = w->next;
+    hf_wsock_free(w->ws);
     free(w);
 }
 
@@ -51,11 +58,19 @@ static void on_closed(uv_handle_t *handle) {
     free_if_done(w);
 }
 
+static hf_bytes conn_key(const uint64_t *conn) { return HF_BYTES(conn, sizeof *conn); }
+
+/* The host knows nothing of it any more. */
+static void forget(wire *w) {
+    if (w->conn) hf_map_remove(&w->net->conns, conn_key(&w->conn));
+    w->conn = w->dial = 0;
+}
+
 /* The host has been told, or need not be. */
 static void shut(wire *w) {
     if (w->closing) return;
     w->closing = true;
-    w->conn = w->dial = 0;
+    forget(w);
     uv_close((uv_handle_t *)&w->socket, on_closed);
 }
 
@@ -76,15 +91,12 @@ static wire *wire_new(hf_p2pd_net *net) {
     uv_tcp_init(net->d->loop, &w->socket);
     w->socket.data = w->connect.data = w->lookup.data = w;
     w->next = net->wires;
+    if (w->next) w->next->prev = w;
     net->wires = w;
     return w;
 }
 
-static wire *find_wire(hf_p2pd_net *net, uint64_t conn, uint64_t dial) {
-    wire *w = net->wires;
-    while (w && (w->closing || w->conn != conn || (dial && w->dial != dial))) w = w->next;
-    return w;
-}
+static wire *find_wire(const hf_p2pd_net *net, uint64_t conn) { return hf_map_get(&net->conns, conn_key(&conn)); }
 
 /* ---- bytes ---- */
 
@@ -94,12 +106,30 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     *ret = uv_buf_init((char *)w->net->read_buffer, sizeof w->net->read_buffer);
 }
 
+static void write_bytes(wire *w, hf_bytes bytes);
+
+/* False: the WebSocket is over. What came before its end still counts. */
+static bool read_frames(wire *w, hf_bytes bytes, hf_bytes *ret) {
+    hf_p2pd_net *net = w->net;
+    hf_buf_clear(&net->ws_in);
+    hf_buf_clear(&net->ws_out);
+    bool goes_on = hf_wsock_recv(w->ws, bytes, &net->ws_in, &net->ws_out);
+    if (net->ws_out.len && w->queued_bytes > 2 * HIGH_WATER) return *ret = HF_BYTES(NULL, 0), false; /* pings and does not read */
+    write_bytes(w, hf_buf_bytes(&net->ws_out));
+    *ret = hf_buf_bytes(&net->ws_in);
+    return goes_on;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     wire *w = stream->data;
     hf_p2pd *d = w->net->d;
     if (n < 0) return lose(w, "the connection was lost");
     if (n == 0 || w->closing) return;
-    if (hf_host_conn_recv(d->host, hf_p2pd_now(d), w->conn, HF_BYTES(buf->base, (size_t)n))) return lose(w, "out of memory");
+    hf_bytes bytes = HF_BYTES(buf->base, (size_t)n);
+    bool goes_on = !w->ws || read_frames(w, bytes, &bytes);
+    if (w->closing) return;
+    if (bytes.len && hf_host_conn_recv(d->host, hf_p2pd_now(d), w->conn, bytes)) return lose(w, "out of memory");
+    if (!goes_on) return lose(w, "the WebSocket was closed");
     hf_p2pd_pump(d);
 }
 
@@ -130,13 +160,31 @@ static void write_later(wire *w, hf_bytes bytes) {
 
 uint64_t hf_p2pd_net_number(hf_p2pd_net *net) { return ++net->next_conn; }
 
-void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes) {
-    wire *w = find_wire(net, conn, 0);
-    if (!w) return hf_p2pd_rtc_send(net->d->rtc, conn, bytes);
+/* What the system takes at once needs no copy. */
+static void write_bytes(wire *w, hf_bytes bytes) {
+    if (!bytes.len || w->closing) return;
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
-    int n = w->queued_bytes ? 0 : uv_try_write((uv_stream_t *)&w->socket, &buf, 1); /* what the system takes at once needs no copy */
+    int n = w->queued_bytes ? 0 : uv_try_write((uv_stream_t *)&w->socket, &buf, 1);
     size_t sent = n > 0 ? (size_t)n : 0;
     if (sent < bytes.len) write_later(w, hf_sub(bytes, sent, bytes.len));
+}
+
+/* In pieces that stay in the processor's caches, and in memory that is there already. */
+static bool write_frames(wire *w, hf_bytes bytes) {
+    hf_buf *out = &w->net->ws_out;
+    for (size_t at = 0; at < bytes.len; at += FRAME_BYTES) {
+        hf_buf_clear(out);
+        if (!hf_wsock_send(w->ws, hf_sub(bytes, at, FRAME_BYTES), out)) return false;
+        write_bytes(w, hf_buf_bytes(out));
+    }
+    return true;
+}
+
+void hf_p2pd_net_send(hf_p2pd_net *net, uint64_t conn, hf_bytes bytes) {
+    wire *w = find_wire(net, conn);
+    if (!w) return hf_p2pd_rtc_send(net->d->rtc, conn, bytes);
+    if (!w->ws) write_bytes(w, bytes);
+    else if (!write_frames(w, bytes)) return lose(w, "out of memory");
     if (w->closing || w->busy || w->queued_bytes < HIGH_WATER) return;
     w->busy = true;
     hf_host_conn_busy(net->d->host, hf_p2pd_now(net->d), conn, true);
@@ -151,9 +199,14 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 
 /* What was sent still goes out. */
 void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn) {
-    wire *w = find_wire(net, conn, 0);
+    wire *w = find_wire(net, conn);
     if (!w) return hf_p2pd_rtc_close_conn(net->d->rtc, conn);
-    w->conn = w->dial = 0;
+    if (w->ws) {
+        hf_buf_clear(&net->ws_out);
+        hf_wsock_close(w->ws, &net->ws_out);
+        write_bytes(w, hf_buf_bytes(&net->ws_out));
+    }
+    forget(w);
     uv_read_stop((uv_stream_t *)&w->socket);
     uv_shutdown_t *request = malloc(sizeof *request);
     if (request && !uv_shutdown(request, (uv_stream_t *)&w->socket, on_shutdown)) return;
@@ -174,30 +227,43 @@ static void add_place(hf_buf *ret, const struct sockaddr_storage *address, const
     if (hf_multiaddr_parse(hf_str(text), ret, NULL)) hf_buf_clear(ret);
 }
 
-static void add_sockaddr(hf_buf *ret, const struct sockaddr_storage *address) { add_place(ret, address, "tcp", HF_BYTES(NULL, 0)); }
+static hf_bytes behind_port(bool ws) { return ws ? HF_TEXT("/ws") : HF_BYTES(NULL, 0); }
 
+static const char *open_conn(wire *w, hf_bytes remote) {
+    hf_p2pd_net *net = w->net;
+    hf_p2pd *d = net->d;
+    uint64_t dial = w->dial;
+    w->dial = 0;
+    w->conn = hf_p2pd_net_number(net);
+    if (hf_map_put(&net->conns, conn_key(&w->conn), w)) return "out of memory";
+    if (hf_host_conn_open(d->host, hf_p2pd_now(d), w->conn, dial, remote)) return shut(w), NULL;
+    return uv_read_start((uv_stream_t *)&w->socket, on_alloc, on_read) ? "the socket cannot be read" : NULL;
+}
+
+/* The host's deadline for its handshake holds for the WebSocket's, too. */
 static void begin(wire *w) {
-    hf_p2pd *d = w->net->d;
+    hf_p2pd_net *net = w->net;
     struct sockaddr_storage address;
     int len = sizeof address;
     hf_buf remote;
-    hf_buf_init(&remote, &d->mem);
-    if (!uv_tcp_getpeername(&w->socket, (struct sockaddr *)&address, &len)) add_sockaddr(&remote, &address);
+    hf_buf_init(&remote, &net->d->mem);
+    if (!uv_tcp_getpeername(&w->socket, (struct sockaddr *)&address, &len)) add_place(&remote, &address, "tcp", behind_port(w->ws != NULL));
     uv_tcp_nodelay(&w->socket, 1);
-    uint64_t dial = w->dial;
-    w->dial = 0;
-    w->conn = hf_p2pd_net_number(w->net);
-    if (hf_host_conn_open(d->host, hf_p2pd_now(d), w->conn, dial, hf_buf_bytes(&remote))) shut(w);
-    else if (uv_read_start((uv_stream_t *)&w->socket, on_alloc, on_read)) lose(w, "the socket cannot be read");
+    hf_buf_clear(&net->ws_out);
+    if (w->ws) hf_wsock_begin(w->ws, &net->ws_out);
+    if (w->ws) write_bytes(w, hf_buf_bytes(&net->ws_out));
+    const char *bad = open_conn(w, hf_buf_bytes(&remote));
     hf_buf_deinit(&remote);
-    hf_p2pd_pump(d);
+    if (bad) lose(w, bad);
+    hf_p2pd_pump(net->d);
 }
 
-static void on_connection(uv_stream_t *listener, int status) {
-    hf_p2pd_net *net = listener->data;
-    wire *w = status ? NULL : wire_new(net);
+static void on_connection(uv_stream_t *stream, int status) {
+    listener *l = stream->data;
+    wire *w = status ? NULL : wire_new(l->net);
     if (!w) return;
-    if (uv_accept(listener, (uv_stream_t *)&w->socket)) shut(w);
+    if (l->ws) w->ws = hf_wsock_new(&l->net->d->mem, NULL);
+    if (uv_accept(stream, (uv_stream_t *)&w->socket) || (l->ws && !w->ws)) shut(w);
     else begin(w);
 }
 
@@ -238,9 +304,10 @@ static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fo
     uv_freeaddrinfo(found);
 }
 
-/* /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT */
+/* /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/ws] */
 static bool read_tcp(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
-    if (hf_multiaddr_read(address, ret, NULL) || ret->n != 2 || ret->parts[1].code != HF_MA_TCP) return false;
+    if (hf_multiaddr_read(address, ret, NULL) || ret->n < 2 || ret->n > 3 || ret->parts[1].code != HF_MA_TCP) return false;
+    if (ret->n == 3 && ret->parts[2].code != HF_MA_WS) return false;
     *ret_port = (uint16_t)(ret->parts[1].value.ptr[0] << 8 | ret->parts[1].value.ptr[1]);
     uint32_t code = ret->parts[0].code;
     return code == HF_MA_IP4 || code == HF_MA_IP6 || code == HF_MA_DNS || code == HF_MA_DNS4 || code == HF_MA_DNS6;
@@ -273,6 +340,17 @@ static void look_up(wire *w, const hf_multiaddr_part *host) {
     if (!w->looking) lose(w, "the name of the address cannot be looked up");
 }
 
+/* False: no memory. */
+static bool add_wsock(wire *w, const hf_multiaddr_part *host) {
+    char name[288], text[64] = "";
+    bool v6 = host->code == HF_MA_IP6;
+    if (v6) inet_ntop(AF_INET6, host->value.ptr, text, sizeof text);
+    if (host->code == HF_MA_IP4) inet_ntop(AF_INET, host->value.ptr, text, sizeof text);
+    if (text[0]) snprintf(name, sizeof name, v6 ? "[%s]:%u" : "%s:%u", text, (unsigned)w->port);
+    else snprintf(name, sizeof name, "%.*s:%u", (int)host->value.len, (const char *)host->value.ptr, (unsigned)w->port);
+    return (w->ws = hf_wsock_new(&w->net->d->mem, name)) != NULL;
+}
+
 void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address) {
     hf_multiaddr parts;
     struct sockaddr_storage target;
@@ -281,12 +359,14 @@ void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address) {
     if (!w) return hf_host_dial_failed(net->d->host, hf_p2pd_now(net->d), dial, "the address cannot be dialled");
     w->dial = dial;
     w->port = port;
-    if (fill_sockaddr(&parts.parts[0], port, &target)) connect_to(w, (struct sockaddr *)&target);
+    if (parts.n == 3 && !add_wsock(w, &parts.parts[0])) lose(w, "out of memory");
+    else if (fill_sockaddr(&parts.parts[0], port, &target)) connect_to(w, (struct sockaddr *)&target);
     else look_up(w, &parts.parts[0]);
 }
 
 void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial) {
-    wire *w = find_wire(net, 0, dial);
+    wire *w = net->wires;
+    while (w && (w->closing || w->dial != dial)) w = w->next;
     if (w) shut(w);
 }
 
@@ -299,13 +379,14 @@ static bool read_rtc(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
     return true;
 }
 
-static const char *listen_tcp(hf_p2pd_net *net, const struct sockaddr_storage *address) {
+static const char *listen_tcp(hf_p2pd_net *net, const struct sockaddr_storage *address, bool ws) {
     if (net->n_listeners == LISTENERS_MAX) return "more than 8 addresses to listen on";
-    uv_tcp_t *l = &net->listeners[net->n_listeners++];
-    uv_tcp_init(net->d->loop, l);
-    l->data = net;
-    int err = uv_tcp_bind(l, (const struct sockaddr *)address, address->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
-    if (!err) err = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
+    listener *l = &net->listeners[net->n_listeners++];
+    *l = (listener){.net = net, .ws = ws};
+    uv_tcp_init(net->d->loop, &l->socket);
+    l->socket.data = l;
+    int err = uv_tcp_bind(&l->socket, (const struct sockaddr *)address, address->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+    if (!err) err = uv_listen((uv_stream_t *)&l->socket, BACKLOG, on_connection);
     return err ? uv_strerror(err) : NULL;
 }
 
@@ -319,8 +400,8 @@ static const char *listen_on(hf_p2pd_net *net, const char *text) {
     bool tcp = ok && read_tcp(hf_buf_bytes(&binary), &parts, &port);
     ok = (tcp || (ok && read_rtc(hf_buf_bytes(&binary), &parts, &port))) && fill_sockaddr(&parts.parts[0], port, &address);
     hf_buf_deinit(&binary);
-    if (!ok) return "only /ip4|ip6/HOST/tcp/PORT and /ip4|ip6/HOST/udp/PORT/webrtc-direct can be listened on";
-    return tcp ? listen_tcp(net, &address) : hf_p2pd_rtc_listen(net->d->rtc, (const struct sockaddr *)&address);
+    if (!ok) return "only /ip4|ip6/HOST/tcp/PORT, …/ws and /ip4|ip6/HOST/udp/PORT/webrtc-direct can be listened on";
+    return tcp ? listen_tcp(net, &address, parts.n == 3) : hf_p2pd_rtc_listen(net->d->rtc, (const struct sockaddr *)&address);
 }
 
 hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
@@ -331,6 +412,9 @@ hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
     *ret_problem = problem;
     if (!net) return snprintf(problem, sizeof problem, "out of memory"), NULL;
     net->d = d;
+    hf_map_init(&net->conns, &d->mem, 0); /* keys are numbers of our own */
+    hf_buf_init(&net->ws_in, &d->mem);
+    hf_buf_init(&net->ws_out, &d->mem);
     size_t n = f->no_listen ? 0 : f->host_addrs.n ? f->host_addrs.n : 2;
     for (size_t i = 0; i < n; i++) {
         const char *text = f->host_addrs.n ? f->host_addrs.items[i] : everywhere[i], *bad = listen_on(net, text);
@@ -390,8 +474,8 @@ size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, s
     hf_buf certhash;
     for (size_t i = 0; i < net->n_listeners; i++) {
         int len = sizeof address;
-        telling t = {net, arena, "tcp", HF_BYTES(NULL, 0)};
-        if (!uv_tcp_getsockname(&net->listeners[i], (struct sockaddr *)&address, &len)) n += add_listener(&t, &address, ret + n, n_max - n);
+        telling t = {net, arena, "tcp", behind_port(net->listeners[i].ws)};
+        if (!uv_tcp_getsockname(&net->listeners[i].socket, (struct sockaddr *)&address, &len)) n += add_listener(&t, &address, ret + n, n_max - n);
     }
     hf_buf_init(&certhash, &net->d->mem);
     for (size_t i = 0; hf_p2pd_rtc_address(net->d->rtc, i, &address, &certhash); i++) {
@@ -407,11 +491,14 @@ size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, s
 
 void hf_p2pd_net_shut(hf_p2pd_net *net) {
     for (size_t i = 0; i < net->n_listeners; i++)
-        if (!uv_is_closing((uv_handle_t *)&net->listeners[i])) uv_close((uv_handle_t *)&net->listeners[i], NULL);
+        if (!uv_is_closing((uv_handle_t *)&net->listeners[i].socket)) uv_close((uv_handle_t *)&net->listeners[i].socket, NULL);
     for (wire *w = net->wires; w; w = w->next) shut(w);
 }
 
 void hf_p2pd_net_free(hf_p2pd_net *net) {
     HF_ASSERT(!net->wires);
+    hf_map_deinit(&net->conns);
+    hf_buf_deinit(&net->ws_in);
+    hf_buf_deinit(&net->ws_out);
     free(net);
 }

@@ -3,7 +3,7 @@
  *      p2pd.c          life, the host's outputs
  *      p2pd_flags.c    the command line
  *      p2pd_key.c      the key that we are, other kinds of keys
- *      p2pd_net.c      TCP to peers: listening, dialling, bytes
+ *      p2pd_net.c      TCP to peers, plain or with a WebSocket (wsock.c): listening, dialling, bytes
  *      p2pd_rtc.c      WebRTC from browsers
  *      p2pd_sock.c     local sockets: of programs, and to their stream handlers; bytes between a socket and a stream
  *      p2pd_control.c  requests and answers
@@ -32,7 +32,19 @@ typedef struct hf_p2pd_manager hf_p2pd_manager;
 
 /* A program's stream handler; `address` empty: we echo ourselves. Its streams have the tag HF_HOST_TAG_USER + 1 + index. */
 typedef struct hf_p2pd_handler { hf_buf protocol, address; } hf_p2pd_handler;
-enum { HF_P2PD_HANDLERS_MAX = 256, HF_P2PD_TAG_OPENED = HF_HOST_TAG_USER };
+enum { HF_P2PD_HANDLERS_MAX = 256, HF_P2PD_TAG_OPENED = HF_HOST_TAG_USER, HF_P2PD_TAG_PROGRAM = HF_HOST_TAG_USER + 1 + HF_P2PD_HANDLERS_MAX };
+
+/* A program that has this shell inside itself, besides those that connect to its socket: benchmarks and test programs. Each may be NULL. */
+typedef struct hf_p2pd_program {
+    void *ctx;
+    void (*relay)(void *ctx, hf_relay_config *config);                 /* other limits as a relay */
+    bool (*start)(void *ctx, hf_p2pd *d);                              /* it listens; false: give up */
+    void (*event)(void *ctx, const hf_swarm_out *event);               /* CONN_UP, IDENTIFIED, CONN_DOWN, and streams tagged HF_P2PD_TAG_PROGRAM or above */
+    void (*connected)(void *ctx, const hf_host_out *out);              /* of hf_host_connect with a context from ++d->next_number */
+    void (*said)(void *ctx, const hf_host_out *out);
+} hf_p2pd_program;
+/* As hf_p2pd_run. */
+int hf_p2pd_run_with(int argc, char **argv, const hf_p2pd_program *program);
 
 typedef enum hf_p2pd_mode {
     HF_P2PD_REQUESTS,   /* of a program: reads requests */
@@ -64,6 +76,7 @@ typedef struct hf_p2pd_sock {
 
 struct hf_p2pd {
     const hf_p2pd_flags *flags;
+    const hf_p2pd_program *program; /* all NULL: none */
     uv_loop_t *loop;
     hf_mem mem;
     hf_p2pd_key key;

@@ -16,6 +16,7 @@ static uint64_t unix_ms(void) {
 static hf_err add_relay(hf_p2pd *d) {
     hf_relay_config config = {.unix_offset_ms = (int64_t)(unix_ms() - hf_p2pd_now(d)), .serve = d->key.is_seed, .called_by_any = true};
     config.reservations_per_ip_max = UINT32_MAX;
+    if (d->program->relay) d->program->relay(d->program->ctx, &config);
     return hf_host_add_relay(d->host, &d->mem, TAG_RELAY, &config, &d->relay);
 }
 

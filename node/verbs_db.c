@@ -259,10 +259,15 @@ static void append(hf_ask *ask, uint32_t db, hf_orbit_op op, const hf_value *key
     show_hash(ask, digest, seq);
 }
 
+/* Several at once are stored in one commit. What stands before one that is refused is written all the same, and its hashes are told. */
 static void add(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
-    (void)n_words;
-    hf_value value = value_of(ask, words[1]);
-    append(ask, db, HF_ORBIT_ADD, NULL, &value);
+    bool list = ask->json && n_words > 2;
+    for (size_t i = 1; i < n_words && !ask->status; i++) {
+        hf_value value = value_of(ask, words[i]);
+        if (list) hf_buf_add_byte(&ask->out, i > 1 ? ',' : '[');
+        append(ask, db, HF_ORBIT_ADD, NULL, &value);
+    }
+    if (list) hf_buf_add_str(&ask->out, "]\n");
 }
 
 static void put(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
@@ -337,7 +342,7 @@ static const db_verb VERBS[] = {
     {"all", "DATABASE", 1, 1, true, all},
     {"get", "DATABASE KEY", 2, 2, true, get},
     {"put", "DATABASE KEY VALUE | DATABASE DOCUMENT", 2, 3, true, put},
-    {"add", "DATABASE VALUE", 2, 2, true, add},
+    {"add", "DATABASE VALUE...", 2, HF_ASK_WORDS_MAX, true, add},
     {"del", "DATABASE KEY", 2, 2, true, del},
     {"query", "DATABASE [--amount N] [--lt|--lte|--gt|--gte HASH]...", 1, 11, true, query},
     {"heads", "DATABASE", 1, 1, true, heads},

@@ -5,6 +5,7 @@
 #   tools/setup.sh browser   for building: the two npm packages of the browser's scripts (into browser/node_modules)
 #   tools/setup.sh npm    for testing: npm packages (into node_modules)
 #   tools/setup.sh p2pd   for testing against libp2p's interop suite: Node 22 and js-libp2p 3 (into tests/interop/p2pd/node_modules)
+#   tools/setup.sh transport  for the transport test: Redis and its client library
 #   tools/setup.sh bench  for benchmarks: nginx, wrk, and the peers from npm (into bench/node_modules), built
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -43,6 +44,7 @@ as_root() {
 has_package() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: install ok installed'; }
 
 bench_packages="nginx wrk g++ python3"
+transport_packages="redis-server libhiredis-dev"
 
 missing_packages() {
     for p in $packages; do has_package "$p" || echo "$p"; done
@@ -152,12 +154,19 @@ browser)
     : >"$log"
     install_npm_packages browser
     ;;
+transport)
+    log=$PWD/build/setup-transport.log
+    : >"$log"
+    packages=$transport_packages
+    install_packages
+    ;;
 bench)
     log=$PWD/build/setup-bench.log
     : >"$log"
     packages=$bench_packages
     install_packages
     # not `npm ci`: it does not find its way through the optional packages of rollup in a lock file without addresses
+    install_npm_packages tests/interop/p2pd
     say "installing npm packages of the benchmarks"
     (cd bench && quietly npm install --ignore-scripts --no-save)
     build_peers

@@ -22,6 +22,7 @@ hf_yamux *hf_yamux_new(hf_mem *mem, const hf_yamux_config *config, uint64_t now_
     y->aborts = (hf_mux_budget){HF_MUX_ABORTS_MAX, now_ms};
     hf_map_init(&y->streams, mem, config->seed);
     hf_buf_init(&y->out, mem);
+    hf_buf_init(&y->spare, mem);
     return y;
 }
 
@@ -31,6 +32,7 @@ void hf_yamux_free(hf_yamux *y) {
     while (y->first) hf_yamux_drop(y, y->first);
     hf_map_deinit(&y->streams);
     hf_buf_deinit(&y->out);
+    hf_buf_deinit(&y->spare);
     hf_release(y->mem, y, sizeof *y);
 }
 

@@ -30,7 +30,7 @@ struct hf_yamux {
     uint64_t extra_bytes; /* windows above the first 256 KiB */
     bool dead, blocked;
     size_t blocked_bytes; /* answers written while blocked */
-    hf_buf out;
+    hf_buf out, spare; /* spare: empty, for the next queue */
 
     /* the frame being read */
     uint8_t header[HF_YAMUX_HEADER_LEN];

@@ -178,7 +178,23 @@ static hf_bytes next_piece(hf_bytes *bytes) {
 
 static bool may_send(const hf_yamux *y) { return !y->blocked && !y->dead && y->out.len < HF_YAMUX_OUT_BYTES_MAX; }
 
-static hf_err enqueue(uint64_t now_ms, hf_yamux_stream *s, hf_bytes bytes) {
+/* An idle stream holds no buffer; the session holds one for the next that needs it, so that a long transfer does not ask the system for the same
+ * memory over and over. */
+static void swap_spare(hf_yamux *y, hf_yamux_stream *s) {
+    hf_buf queue = s->queue;
+    s->queue = y->spare;
+    y->spare = queue;
+}
+
+static void drop_queue(hf_yamux *y, hf_yamux_stream *s) {
+    hf_buf_clear(&s->queue);
+    if (s->queue.cap > y->spare.cap) swap_spare(y, s);
+    hf_buf_deinit(&s->queue);
+    s->queue_at = 0;
+}
+
+static hf_err enqueue(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *s, hf_bytes bytes) {
+    if (!s->queue.cap) swap_spare(y, s);
     if (s->queue_at > s->queue.len / 2) { /* so each byte is moved at most once */
         hf_buf_consume(&s->queue, s->queue_at);
         s->queue_at = 0;
@@ -216,7 +232,7 @@ hf_err hf_yamux_write(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *s, hf_bytes
         while (bytes.len && !y->out.err) send_data(y, now_ms, s, next_piece(&bytes));
         return y->out.err;
     }
-    hf_err err = enqueue(now_ms, s, bytes);
+    hf_err err = enqueue(y, now_ms, s, bytes);
     if (err) return err;
     hf_yamux_make_ready(y, s);
     hf_yamux_pump(y, now_ms);
@@ -246,8 +262,7 @@ static void send_next(hf_yamux *y, uint64_t now_ms, hf_yamux_stream *s) {
     s->queue_at += CHUNK_HEAD + len;
     s->queued -= len;
     if (s->queued == 0) {
-        hf_buf_deinit(&s->queue); /* an idle stream holds no buffer */
-        s->queue_at = 0;
+        drop_queue(y, s);
         if (s->limited) hf_yamux_add_notice(y, s);
     }
     hf_yamux_make_ready(y, s);
@@ -318,4 +333,5 @@ void hf_yamux_taken(hf_yamux *y, uint64_t now_ms) {
 
 void hf_yamux_rest(hf_yamux *y) {
     if (y->out.len == 0) hf_buf_deinit(&y->out);
+    hf_buf_deinit(&y->spare);
 }

@@ -180,6 +180,33 @@ HF_TEST(yamux_ends_streams_in_every_order) {
     hf_yamux_free(y);
 }
 
+/* What one stream's queue needed the next one's uses; a session at rest holds none of it. */
+HF_TEST(yamux_queues_share_their_memory) {
+    hf_yamux *y = session(true);
+    hf_yamux_stream *s, *t;
+    size_t empty, first;
+    CHECK_ERR(hf_yamux_open(y, NULL, &s), HF_OK);
+    CHECK_ERR(hf_yamux_open(y, NULL, &t), HF_OK);
+    words(y);
+    hf_yamux_rest(y);
+    empty = hf_test_mem_out();
+    for (uint32_t id = 1; id <= 3; id += 2) {
+        hf_yamux_stream *stream = id == 1 ? s : t;
+        CHECK_ERR(hf_yamux_write(y, 0, stream, HF_BYTES(block, 300000)), HF_OK);
+        words(y);
+        CHECK(hf_yamux_buffered(stream) > 0);
+        feed(y, 0, HF_YAMUX_TYPE_WINDOW, 0, id, 262144, none);
+        words(y);
+        CHECK_U64(hf_yamux_buffered(stream), 0);
+        if (id == 1) first = hf_test_mem_out();
+        CHECK(hf_test_mem_out() >= empty + 300000);
+    }
+    CHECK_U64(hf_test_mem_out(), first);
+    hf_yamux_rest(y);
+    CHECK_U64(hf_test_mem_out(), empty);
+    hf_yamux_free(y);
+}
+
 /* Everything above is one script: its events must not depend on how the bytes are cut. */
 static hf_bytes script_events(hf_bytes script, size_t cut) {
     hf_yamux *y = session(false);
