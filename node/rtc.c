@@ -97,11 +97,10 @@ static void on_lost(void *ctx, hf_webrtc_conn *conn, const char *reason) {
     free(b);
 }
 
+/* Peers hear of it when addresses are looked at next (p2p.c). */
 static void on_renewed(void *ctx) {
     hf_say(HF_LEVEL_INFO, "the certificate of WebRTC was renewed: the address for browsers is another now", NULL);
-    hf_node *node = ((hf_rtc *)ctx)->node;
-    hf_describe_to_core(node);
-    if (!hf_describe_to_lock(node)) hf_say(HF_LEVEL_WARN, "the addresses beside the lock are out of date", NULL);
+    if (!hf_describe_to_lock(((hf_rtc *)ctx)->node)) hf_say(HF_LEVEL_WARN, "the addresses beside the lock are out of date", NULL);
 }
 
 /* ---- life ---- */
