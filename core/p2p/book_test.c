@@ -159,6 +159,44 @@ HF_TEST(book_knows_protocols) {
     hf_book_free(book);
 }
 
+static void count(void *ctx, const hf_peer_id *peer) {
+    hf_peer_id *seen = ctx;
+    seen[seen[0].len ? 1 : 0] = *peer;
+}
+
+/* Those that were met come back, the one that was met last first; those that were only named do not. Whatever is cut off or wrong stays out. */
+HF_TEST(book_comes_back_after_a_restart) {
+    hf_book *book = hf_book_new(hf_test_mem(), 1), *again = hf_book_new(hf_test_mem(), 2);
+    hf_peer_id met = peer_named(1), named = peer_named(2), last = peer_named(3), seen[2] = {{.len = 0}};
+    hf_buf saved;
+    hf_buf_init(&saved, hf_test_mem());
+    add(book, 0, &met, HF_BOOK_SELF, "/ip4/10.0.0.1/tcp/1", HF_OK);
+    add(book, 0, &met, HF_BOOK_NAMED, "/ip4/10.0.0.9/tcp/1", HF_OK);
+    add(book, 0, &last, HF_BOOK_USER, "/ip4/10.0.0.3/tcp/1", HF_OK);
+    add(book, 0, &named, HF_BOOK_NAMED, "/ip4/10.0.0.2/tcp/1", HF_OK);
+    hf_book_save(book, 10, &saved);
+    CHECK_ERR(hf_book_restore(again, 5000, hf_buf_bytes(&saved), 1000, count, seen), HF_OK);
+    CHECK(hf_peer_id_eq(&seen[0], &last) && hf_peer_id_eq(&seen[1], &met));
+    CHECK_U64(hf_book_n_peers(again), 2);
+    check_list(again, 5500, &met, "/ip4/10.0.0.1/tcp/1 ");
+    check_list(again, 6500, &met, "");
+    for (size_t len = 0; len < saved.len; len++) {
+        hf_book *part = hf_book_new(hf_test_mem(), 3);
+        CHECK_ERR(hf_book_restore(part, 0, hf_sub(hf_buf_bytes(&saved), 0, len), 1000, NULL, NULL), HF_OK);
+        CHECK(hf_book_n_peers(part) < 2);
+        hf_book_free(part);
+    }
+    hf_buf_clear(&saved);
+    hf_book_save(book, 1, &saved);
+    hf_book *one = hf_book_new(hf_test_mem(), 4);
+    CHECK_ERR(hf_book_restore(one, 0, hf_buf_bytes(&saved), 1000, NULL, NULL), HF_OK);
+    CHECK_U64(hf_book_n_peers(one), 1);
+    hf_book_free(one);
+    hf_buf_deinit(&saved);
+    hf_book_free(again);
+    hf_book_free(book);
+}
+
 HF_TEST(book_survives_no_memory) {
     hf_peer_id p = peer_named(1);
     const hf_bytes a = address("/ip4/10.0.0.1/tcp/1"), name = HF_TEXT("/a/1");
