@@ -264,8 +264,10 @@ static void add(hf_ask *ask, uint32_t db, const char *const *words, size_t n_wor
     bool list = ask->json && n_words > 2;
     for (size_t i = 1; i < n_words && !ask->status; i++) {
         hf_value value = value_of(ask, words[i]);
+        size_t whole = ask->out.len;
         if (list) hf_buf_add_byte(&ask->out, i > 1 ? ',' : '[');
         append(ask, db, HF_ORBIT_ADD, NULL, &value);
+        if (ask->status && i > 1) ask->out.len = whole;
     }
     if (list) hf_buf_add_str(&ask->out, "]\n");
 }

@@ -52,6 +52,8 @@ test('events: made on one node, opened by its address on the other, written on b
   equal(await json(a, 'db', 'heads', 'log'), [all[1].hash], 'one head')
   equal((await json(a, 'db', 'query', 'log', '--amount', '1')).map(row => row.value), ['plain words'], 'the newest')
   equal((await json(a, 'db', 'query', 'log', '--lt', all[1].hash)).map(row => row.value), [{ n: 1 }], 'before the newest')
+  const added = await json(a, 'db', 'create', 'many').then(() => json(a, 'db', 'add', 'many', '1', '{"two":2}', 'three'))
+  equal((await json(a, 'db', 'all', 'many')).map(row => [row.hash, row.value]), added.map(({ hash }, i) => [hash, [1, { two: 2 }, 'three'][i]]), 'several at once')
   equal((await holdfast(a, 'db', 'export', 'log')).out.trim().split('\n').map(line => JSON.parse(line)), all, 'a line each')
 })
 
