@@ -13,6 +13,7 @@
 
 enum {
     TICK_MS = 20, IDLE_TICK_MS = 250, LATELY_MS = 2000, RENEW_LOOK_MS = 3600 * 1000, QUIET_MS = 10 * 1000, /* after which another may come from its place */
+    SET = 8, /* slots of the table of checks that a place may stand in */
     DTLS_FIRST = 20, DTLS_LAST = 63, UNKNOWN_ATTRIBUTE = 420,
 };
 
@@ -62,7 +63,7 @@ static hf_webrtc_tag tag_of(const hf_webrtc *w, hf_bytes ufrag) {
     return tag;
 }
 
-/* A table of fixed size: who comes to a slot takes it. Where a place belongs is not to be guessed, and a browser repeats its checks. */
+/* A table of fixed size, in sets of a few slots, of which the oldest goes. Where a place belongs is not to be guessed, and a browser repeats its checks. */
 static hf_webrtc_check *check_slot(hf_webrtc *w, const hf_webrtc_place *place) {
     uint64_t hash = w->hash_seed;
     const uint8_t *bytes = (const uint8_t *)place;
@@ -70,7 +71,12 @@ static hf_webrtc_check *check_slot(hf_webrtc *w, const hf_webrtc_place *place) {
         hash = (hash ^ bytes[i]) * 0x9e3779b97f4a7c15;
         hash ^= hash >> 29;
     }
-    return &w->checks[hash % HF_WEBRTC_CHECKS];
+    hf_webrtc_check *set = &w->checks[hash % (HF_WEBRTC_CHECKS / SET) * SET], *oldest = set;
+    for (size_t i = 0; i < SET; i++) {
+        if (set[i].at_ms && !memcmp(&set[i].place, place, sizeof *place)) return &set[i];
+        if (set[i].at_ms < oldest->at_ms) oldest = &set[i];
+    }
+    return oldest;
 }
 
 static const hf_webrtc_check *find_check(hf_webrtc *w, const hf_webrtc_place *place) {

@@ -20,7 +20,7 @@ enum {
     HF_WEBRTC_CONNS_MAX = 512,            /* in all, of one listener */
     HF_WEBRTC_CONNS_PER_ADDRESS_MAX = 64, /* of one IPv4 address, or one /64 of IPv6 */
     HF_WEBRTC_HANDSHAKES_MAX = 128,       /* not authenticated by DTLS and SCTP yet */
-    HF_WEBRTC_HANDSHAKES_PER_ADDRESS_MAX = 16,
+    HF_WEBRTC_HANDSHAKES_PER_ADDRESS_MAX = 32,
     HF_WEBRTC_HANDSHAKE_MS = 10 * 1000,   /* from the cookie to data channels; Noise has as long again, in the swarm */
     HF_WEBRTC_SILENCE_MS = 30 * 1000,     /* without a sign of life: RFC 7675 */
     HF_WEBRTC_CLOSE_MS = 2 * 1000,

@@ -153,7 +153,7 @@ test('holdfast serve: the address stands in /.well-known/holdfast.json, identify
   equal((await lab('dial', address)).peer, node.peerId, 'peer')
   ok(await lab('ping', address) < 2000, 'ping')
   const told = await lab('identify', address)
-  ok(told.listenAddrs.includes(address.replace(/\/p2p\/.*/, '')), `identify tells ${told.listenAddrs}`)
+  ok(told.listenAddrs.some(a => a.replace(/\/p2p\/.*/, '') === address.replace(/\/p2p\/.*/, '')), `identify tells ${told.listenAddrs}`)
   ok(/kind="webrtc"\} 1\b/.test(await (await node.get('/metrics')).text()), 'counted')
   await lab('close')
   await until('the node notices that the page has gone', async () => /kind="webrtc"\} 0\b/.test(await (await node.get('/metrics')).text()), 10_000)
@@ -310,7 +310,7 @@ test('half-open handshakes of one address are bounded, and a browser gets in mea
   await sleep(10_500) // those of before
   const strangers = await Promise.all(Array.from({ length: 40 }, () => Stranger.at('127.9.9.9')))
   const begun = await Promise.all(strangers.map(halfOpen))
-  equal(begun.filter(Boolean).length, 16, 'begun')
+  equal(begun.filter(Boolean).length, 32, 'begun')
   await lab('close')
   equal((await lab('echo', peer.address, 20_000)).got, 20_000, 'a browser meanwhile')
   await sleep(10_500)
