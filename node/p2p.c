@@ -231,16 +231,23 @@ static void on_reach(hf_p2p *p, const hf_host_reach *said) {
     if (p->serves) hf_say(HF_LEVEL_INFO, "serves the DHT", "protocol", o->dht_protocol, NULL);
 }
 
+/* On a stranger's word, signed as it is, no private address is dialled. */
+static void note_record(hf_p2p *p, const hf_peer_id *peer, const hf_peer_record *record) {
+    hf_bytes addrs[HF_BOOK_ADDRESSES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < record->n_addresses && n < HF_BOOK_ADDRESSES_MAX; i++)
+        if (hf_reach_is_dialable(record->addresses[i], hf_peer_id_bytes(peer), p->node->options->private_network)) addrs[n++] = record->addresses[i];
+    (void)!hf_book_add(hf_host_book(p->host), hf_node_now(p->node), peer, HF_BOOK_SIGNED, addrs, n, HF_BOOK_NAMED_MS);
+}
+
 static void on_named(hf_p2p *p, const hf_out *out) {
     hf_arena arena;
     hf_peer_record record;
     hf_peer_id peer = out->peer;
-    uint64_t now = hf_node_now(p->node);
     hf_arena_init(&arena, &p->node->mem);
-    if (out->bytes.len && !hf_peer_record_open(&arena, out->bytes, &record) && hf_peer_id_eq(&record.peer, &peer))
-        (void)!hf_book_add(hf_host_book(p->host), now, &peer, HF_BOOK_SIGNED, record.addresses, record.n_addresses, HF_BOOK_NAMED_MS);
+    if (out->bytes.len && !hf_peer_record_open(&arena, out->bytes, &record) && hf_peer_id_eq(&record.peer, &peer)) note_record(p, &peer, &record);
     hf_arena_deinit(&arena);
-    (void)!hf_host_connect(p->host, now, &peer, NULL, 0, 0, CONTEXT_NAMED);
+    (void)!hf_host_connect(p->host, hf_node_now(p->node), &peer, NULL, 0, 0, CONTEXT_NAMED);
 }
 
 void hf_p2p_said(hf_p2p *p, const hf_out *out) {
