@@ -55,7 +55,7 @@ all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
 run: all
 	tools/demo.sh
 
-test: all build/unit build/unit.wasm build/.setup-npm
+test: all build/unit build/unit.wasm build/sim build/sim.wasm build/.setup-npm
 	@tests/run.sh
 
 unit: build/unit
@@ -161,6 +161,12 @@ build/pages: $(call objects,native,$(PAGES)) build/native/tests/kit/random.o bui
 	@$(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
 build/pages.wasm: $(call objects,wasm,$(PAGES)) build/wasm/tests/kit/random.o $(WASM_LIBS)
 	@$(CC) $(WASM) -Wl,-z,stack-size=1048576 $^ -o $@
+
+# The simulator alone, sanitized and in WebAssembly: the same seed must give the same history as in the program.
+build/sim: $(call objects,checked,tests/sim/main.c) build/checked/core.a
+	@$(CC) $(CHECKED) $^ -o $@ $(CORE_LIBS) -lm
+build/sim.wasm: $(call objects,wasm,tests/sim/main.c) $(WASM_LIBS)
+	@$(CC) $(WASM) -Wl,-z,stack-size=1048576,--initial-memory=268435456 $^ -o $@
 
 # The worker is a classic script, the page's a module; each with what it imports.
 build/browser/sw.js: browser/src/worker.js $(wildcard browser/src/*.js) | build/.setup-browser

@@ -1,4 +1,5 @@
 /* main: the command line, from one table. Exit status: 0 done, 1 failed, 2 wrong usage. */
+#include "../sim/sim.h"
 #include "ask.h"
 #include "call.h"
 #include "file_command.h"
@@ -47,6 +48,7 @@ static const struct verb { const char *name, *help; int (*run)(int argc, char **
     {"block", "put|get ...         single blocks", hf_block_command},
     {"car", "import|export ...    archives of blocks", hf_car_command},
     {"p2pd", "[FLAG]...         a bare libp2p peer, driven over a socket like go-libp2p-daemon", hf_p2pd_run},
+    {"sim", "[FLAG]...         a network of peers under virtual time, with faults: see sim --help", hf_sim_command},
     {"version", "                  print the version", version},
     {"help", "                  print this", help},
 };

@@ -1,0 +1,32 @@
+/* check: what must be true. While it runs: what was acknowledged is on the disk that acknowledged it, after every start; replicas with equal entries
+ * show equal pages, ever; memory and queues are bounded; nothing against the rules shows. At the end: all replicas are equal; every acknowledged
+ * operation is there; counters are as high as there are operations, each counted once. */
+#ifndef HF_SIM_CHECK_H
+#define HF_SIM_CHECK_H
+#include "../core/core.h"
+
+struct hf_world;
+struct hf_sim_peer;
+
+typedef struct hf_track hf_track;       /* one entry on its way */
+typedef struct hf_page_seen hf_page_seen;
+
+typedef struct hf_checks {
+    hf_map tracks;                      /* by digest */
+    hf_map pages;                       /* by the versions of what they show */
+    uint64_t n_hops, sum_hops;
+    bool level;                         /* all are equal, after the faults */
+} hf_checks;
+
+void hf_check_init(struct hf_world *w);
+void hf_check_deinit(struct hf_world *w);
+void hf_check_stored(struct hf_world *w, struct hf_sim_peer *p, const hf_out *out);   /* a peer has this entry now */
+void hf_check_loaded(struct hf_world *w, struct hf_sim_peer *p);                      /* a peer has started */
+void hf_check_peer(struct hf_world *w, struct hf_sim_peer *p);                        /* a peer that is up, from outside */
+bool hf_check_level(struct hf_world *w, uint32_t *ret_n_states);                      /* all honest peers are up and have the same entries */
+void hf_check_sample(struct hf_world *w);
+void hf_check_end(struct hf_world *w);
+void hf_check_figures(struct hf_world *w);                                            /* medians, means: into the result */
+/* The page that a peer shows to somebody, with numbers that are not random. Valid until the next call on the core. */
+hf_bytes hf_check_page(struct hf_world *w, struct hf_sim_peer *p, const char *path);
+#endif
