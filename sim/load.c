@@ -17,13 +17,12 @@ static void form_of(const hf_world *w, uint32_t number, form *ret) {
     const char *about = op->about == UINT32_MAX ? "" : w->load.ops[op->about].opid;
     const char *path = paths[op->what], *hole = strstr(path, "%s");
     size_t front = hole ? (size_t)(hole - path) : strlen(path);
-    int n = snprintf(ret->path, sizeof ret->path, "%.*s%s%s", (int)front, path, about, hole ? hole + 2 : "");
-    n += snprintf(ret->op, sizeof ret->op, "o%u", (unsigned)number);
-    n += snprintf(ret->field, sizeof ret->field, "%s", fields[op->what]);
-    n += snprintf(ret->value, sizeof ret->value, "said-%u", (unsigned)number);
-    n += snprintf(ret->body, sizeof ret->body, "op=%s%s%s%s%s", ret->op, *ret->field ? "&" : "", ret->field, *ret->field ? "=" : "",
+    snprintf(ret->path, sizeof ret->path, "%.*s%s%s", (int)front, path, about, hole ? hole + 2 : "");
+    snprintf(ret->op, sizeof ret->op, "o%u", (unsigned)number);
+    snprintf(ret->field, sizeof ret->field, "%s", fields[op->what]);
+    snprintf(ret->value, sizeof ret->value, "said-%u", (unsigned)number);
+    snprintf(ret->body, sizeof ret->body, "op=%s%s%s%s%s", ret->op, *ret->field ? "&" : "", ret->field, *ret->field ? "=" : "",
                   *ret->field ? ret->value : "");
-    (void)n;
 }
 
 static void add_part(hf_sha256 *sha, const char *part) { hf_sha256_add(sha, HF_BYTES(part, strlen(part) + 1)); }

@@ -89,11 +89,10 @@ uint64_t hf_world_hash(hf_bytes bytes) {
 void hf_world_fail(hf_world *w, const char *property, const char *format, ...) {
     if (w->failed) return;
     w->failed = true;
-    int n = snprintf(w->result->property, sizeof w->result->property, "%s", property);
-    (void)n;
+    snprintf(w->result->property, sizeof w->result->property, "%s", property);
     va_list args;
     va_start(args, format);
-    n = vsnprintf(w->result->detail, sizeof w->result->detail, format, args);
+    vsnprintf(w->result->detail, sizeof w->result->detail, format, args);
     va_end(args);
 }
 
