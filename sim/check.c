@@ -10,7 +10,7 @@ enum { CORE_BYTES = 24 << 20, CONN_BYTES = 1 << 20, ENTRY_BYTES = 16 << 10, LOOK
 struct hf_track {
     uint8_t digest[32];
     uint64_t at_ms, half_ms, most_ms, all_ms;
-    uint32_t n_have;
+    uint32_t n_have, first, generation; /* who wrote it, on which disk; UINT32_MAX: not an honest one */
     uint8_t hops[];             /* per peer: 1 + how many connections it came through; 0: not there. Only when hops are counted */
 };
 struct hf_page_seen { uint8_t versions[96], digest[32]; uint32_t peer; };
@@ -39,10 +39,21 @@ static hf_track *track_of(hf_world *w, const uint8_t digest[32]) {
     t = hf_world_alloc(w, track_len(w));
     memcpy(t->digest, digest, 32);
     t->at_ms = w->now_ms;
+    t->first = UINT32_MAX;
     hf_err err = hf_map_put(&w->check.tracks, HF_BYTES(t->digest, 32), t);
     HF_ASSERT(!err);
     w->result->n_entries++;
     return t;
+}
+
+/* Others hear of an entry only after it is durable where it was written: else a crash would take it back, and its clock be written twice. */
+static void check_durable(hf_world *w, const hf_sim_peer *p, const hf_track *t, const hf_out *out) {
+    if (t->first == UINT32_MAX || t->first == p->index) return;
+    const hf_sim_peer *writer = &w->peers[t->first];
+    hf_bytes block;
+    bool there = hf_disk_get((void *)&writer->disk, HF_BYTES(out->cid, sizeof out->cid), &block) == HF_OK;
+    if (!there && writer->disk.generation == t->generation && !(w->config.harms >> HF_HARM_LIE & 1))
+        hf_world_fail(w, "others see only what is durable", "peer %u has what is not on the disk of peer %u", (unsigned)p->index, (unsigned)t->first);
 }
 
 static void count_hops(hf_world *w, const hf_sim_peer *p, hf_track *t) {
@@ -57,6 +68,8 @@ void hf_check_stored(hf_world *w, hf_sim_peer *p, const hf_out *out) {
     hf_world_note(w, 'e', p->index, hf_world_hash(HF_BYTES(out->cid, sizeof out->cid)));
     if (!out->database || !hf_peer_honest(p) || !w->config.hops) return;
     hf_track *t = track_of(w, out->cid + HF_CID_LEN - 32);
+    if (!t->n_have && p->writing) t->first = p->index, t->generation = p->disk.generation;
+    check_durable(w, p, t, out);
     if (t->hops[p->index]) return;
     count_hops(w, p, t);
     t->n_have++;

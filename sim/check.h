@@ -1,6 +1,6 @@
-/* check: what must be true. While it runs: what was acknowledged is on the disk that acknowledged it, after every start; replicas with equal entries
- * show equal pages, ever; memory and queues are bounded; nothing against the rules shows. At the end: all replicas are equal; every acknowledged
- * operation is there; counters are as high as there are operations, each counted once. */
+/* check: what must be true. While it runs: what was acknowledged is on the disk that acknowledged it, after every start; others see only what is durable
+ * where it was written; replicas with equal entries show equal pages, ever; memory and queues are bounded; nothing against the rules shows. At the end:
+ * all replicas are equal; every acknowledged operation is there; counters are as high as there are operations, each counted once. */
 #ifndef HF_SIM_CHECK_H
 #define HF_SIM_CHECK_H
 #include "../core/core.h"

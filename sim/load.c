@@ -114,6 +114,7 @@ static void send_to(hf_world *w, hf_sim_peer *p, uint32_t number) {
     hf_request request = request_of(w, p, &f);
     hf_response response = {0};
     uint64_t seq;
+    p->writing = true;
     hf_err err = hf_core_handle(p->core, hf_peer_clock(w, p), &request, &response, &seq);
     hf_world_note(w, 'h', (uint64_t)p->index << 32 | number, response.status);
     if (!err && response.status == 410) op->over = true;
@@ -126,6 +127,7 @@ static void send_to(hf_world *w, hf_sim_peer *p, uint32_t number) {
     } else if (!err && response.status != 404) /* 404: the document has not come there yet */
         hf_world_fail(w, "forms are answered", "peer %u answers %u to %s", (unsigned)p->index, response.status, f.path);
     hf_peer_pump(w, p);
+    p->writing = false;
 }
 
 void hf_load_send(hf_world *w, uint32_t number) {

@@ -40,7 +40,7 @@ typedef struct hf_sim_peer {
     uint64_t clock_base, clock_from;
     uint64_t asleep_until_ms, tick_ms, n_tick, up_ms;
     uint64_t crash_in;          /* outputs until the crash; 0: none is planned */
-    bool dying;
+    bool writing;               /* what it stores now is its own */
     uint64_t *links;
     size_t n_links, links_cap, n_dialled;
     uint32_t backoff_ms;
