@@ -2,6 +2,7 @@
 # make run        the demo                          make test   every test, one closing line
 # make unit       the unit tests, sanitized         make unit-wasm   the same ones in WebAssembly
 # make bench      speeds, and figures against peers   make fuzz   each decoder for FUZZ_SECONDS
+# make soak       random networks for an hour (SOAK_SECONDS)
 # make lint       clang-tidy, no warning allowed    make clean  all but the fetched sources
 # make picture    the README's picture             make shots  every mode as a picture, in build/shots
 # What the machine lacks is installed first (tools/setup.sh).
@@ -49,7 +50,7 @@ SECP    = $(DEPS)/libsecp256k1
 WASM_INC = -nostdlibinc -isystem /usr/include/wasm32-wasi
 CRYPTO_INC = -I$(SODIUM)/include -I$(SECP)/include
 
-.PHONY: all run test unit unit-wasm bench fuzz lint picture shots clean
+.PHONY: all run test unit unit-wasm bench soak fuzz lint picture shots clean
 all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
 
 run: all
@@ -57,6 +58,10 @@ run: all
 
 test: all build/unit build/unit.wasm build/sim build/sim.wasm build/.setup-npm
 	@tests/run.sh
+
+# A random hour of the simulator.
+soak: build/holdfast
+	@tests/sim/soak.sh
 
 unit: build/unit
 	build/unit $(ONLY)

@@ -35,12 +35,21 @@ void hf_disk_init(hf_world *w, uint32_t peer) {
     for (size_t i = 0; i < HF_COUNT(d->snapshot); i++) hf_buf_init(&d->snapshot[i], &w->mem);
 }
 
+static void index_one(hf_disk *d, size_t i) {
+    hf_sim_block *b = d->records[i].block;
+    hf_err err = hf_map_put(&d->index, HF_BYTES(b->cid, HF_CID_LEN), b);
+    HF_ASSERT(!err);
+}
+
 static void forget_from(hf_world *w, hf_disk *d, size_t keep) {
     while (d->n > keep) {
         hf_sim_block *b = d->records[--d->n].block;
         hf_map_remove(&d->index, HF_BYTES(b->cid, HF_CID_LEN));
         block_let(w, b);
     }
+    /* A block may be stored twice, as an identity is for two logs: what is kept of it is found again. */
+    if (d->n_synced > keep) d->n_synced = keep;
+    for (size_t i = 0; i < d->n_synced; i++) index_one(d, i);
     if (keep >= d->snapshot_n) return;
     d->snapshot_n = 0;
     for (size_t i = 0; i < HF_COUNT(d->snapshot); i++) hf_buf_clear(&d->snapshot[i]);
@@ -71,11 +80,7 @@ void hf_disk_sync(hf_world *w, uint32_t peer) {
 }
 
 static void index_to(hf_disk *d, size_t n) {
-    for (; d->n_synced < n; d->n_synced++) {
-        hf_sim_block *b = d->records[d->n_synced].block;
-        hf_err err = hf_map_put(&d->index, HF_BYTES(b->cid, HF_CID_LEN), b);
-        HF_ASSERT(!err);
-    }
+    for (; d->n_synced < n; d->n_synced++) index_one(d, d->n_synced);
 }
 
 bool hf_disk_synced(hf_world *w, uint32_t peer, uint64_t *ret_seq) {
@@ -99,7 +104,6 @@ void hf_disk_crash(hf_world *w, uint32_t peer) {
         if (keep > d->n_safe) hf_world_count(w, HF_HARM_TORN);
     }
     forget_from(w, d, keep);
-    if (d->n_synced > keep) d->n_synced = keep;
     index_to(d, keep);
     d->n_safe = keep;
     d->n_syncing = 0;

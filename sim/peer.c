@@ -168,5 +168,5 @@ void hf_peer_link_gone(hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialled,
         hf_core_conn_lost(p->core, hf_peer_clock(w, p), conn);
         hf_peer_pump(w, p);
     } else if (!p->core) hf_hostile_lost(w, p, conn);
-    if (p->up && dialled) hf_peer_dial_again(w, p, true);
+    if (p->up) hf_peer_dial_again(w, p, true);
 }

@@ -43,6 +43,7 @@ typedef struct hf_sim_peer {
     bool writing;               /* what it stores now is its own */
     uint64_t *links;
     size_t n_links, links_cap, n_dialled;
+    uint32_t join;              /* the node that it always comes back to */
     uint32_t backoff_ms;
     bool dial_planned;
     uint32_t source;            /* who sent what is being taken in; UINT32_MAX: nobody */

@@ -3,7 +3,9 @@
 
 enum { BACKOFF_MIN_MS = 250, BACKOFF_MAX_MS = 8000 };
 
-static uint32_t wanted(const hf_world *w) { return (w->config.degree + 1) / 2; }
+/* Everybody has a node that it stays connected to, as with --join: else a network that was parted could stay so, each side content with itself. */
+static bool misses_joined(const hf_world *w, const hf_sim_peer *p) { return p->index && !hf_sim_link_between(w, p->index, p->join); }
+static bool content(const hf_world *w, const hf_sim_peer *p) { return p->n_dialled >= (w->config.degree + 1) / 2 && !misses_joined(w, p); }
 
 /* A browser asks those it was introduced to once it has two connections, or no node is to be had. */
 static bool ask_introduced(hf_world *w, hf_sim_peer *p) {
@@ -14,7 +16,7 @@ static bool ask_introduced(hf_world *w, hf_sim_peer *p) {
 }
 
 void hf_peer_dial_again(hf_world *w, hf_sim_peer *p, bool failed) {
-    if (!p->core || p->dial_planned || p->n_dialled >= wanted(w)) return;
+    if (!p->core || p->dial_planned || content(w, p)) return;
     if (failed) p->backoff_ms = p->backoff_ms ? p->backoff_ms * 2 : BACKOFF_MIN_MS;
     if (p->backoff_ms > BACKOFF_MAX_MS) p->backoff_ms = BACKOFF_MAX_MS;
     uint64_t wait_ms = p->backoff_ms ? p->backoff_ms : BACKOFF_MIN_MS;
@@ -25,13 +27,14 @@ void hf_peer_dial_again(hf_world *w, hf_sim_peer *p, bool failed) {
 void hf_peer_dial(hf_world *w, hf_sim_peer *p, uint64_t life) {
     if (!p->core || p->life != life) return;
     p->dial_planned = false;
-    if (p->n_dialled >= wanted(w)) return;
+    if (content(w, p)) return;
     if (p->asleep_until_ms > w->now_ms) {
         p->dial_planned = true;
         return hf_world_push(w, p->asleep_until_ms, HF_EVENT_DIAL, p->index, life);
     }
-    if (ask_introduced(w, p)) {
+    uint32_t to = misses_joined(w, p) && hf_world_chance(w, 700) ? p->join : (uint32_t)hf_world_draw(w, w->n_nodes);
+    if (to != p->join && ask_introduced(w, p)) {
         hf_peer_dial_again(w, p, true); /* the answer may not come */
         hf_peer_pump(w, p);
-    } else if (!hf_sim_link_dial(w, p->index, (uint32_t)hf_world_draw(w, w->n_nodes), false)) hf_peer_dial_again(w, p, true);
+    } else if (!hf_sim_link_dial(w, p->index, to, false)) hf_peer_dial_again(w, p, true);
 }

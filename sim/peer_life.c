@@ -152,6 +152,8 @@ void hf_peers_make(hf_world *w) {
             p->natted = true;
             hf_world_count(w, HF_HARM_NAT);
         }
+        do p->join = (uint32_t)hf_world_draw(w, i < w->n_nodes ? (i ? i : 1) : w->n_nodes);
+        while (w->peers[p->join].natted);
         hf_world_push(w, hf_world_draw(w, 1500), HF_EVENT_START, i, 0);
     }
     make_app(w);
