@@ -18,7 +18,7 @@ HF_TEST(sim_repeats_a_run_bit_for_bit) {
     CHECK_MSG(result.ok, "%s: %s", result.property, result.detail);
     CHECK(result.n_acked > 10 && result.n_entries > 10 && result.n_harms[HF_HARM_HOSTILE] > 0);
     hf_sim_run(&config, &other, NULL);
-    CHECK(!memcmp(&result, &other, sizeof result));
+    CHECK(!memcmp(result.digest, other.digest, sizeof result.digest) && result.n_events == other.n_events && result.n_bytes == other.n_bytes);
     config.seed = 6;
     hf_sim_run(&config, &other, NULL);
     CHECK(memcmp(result.digest, other.digest, sizeof result.digest) != 0);
