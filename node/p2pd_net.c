@@ -1,4 +1,5 @@
 /* p2pd_net: TCP to peers, and WebSockets over it: see p2pd_private.h. */
+#include "p2pd_address.h"
 #include "p2pd_private.h"
 #include "wsock.h"
 
@@ -216,17 +217,6 @@ void hf_p2pd_net_close(hf_p2pd_net *net, uint64_t conn) {
 
 /* ---- up ---- */
 
-/* `rest`: what follows the port; "tcp" or "udp". */
-static void add_place(hf_buf *ret, const struct sockaddr_storage *address, const char *protocol, hf_bytes rest) {
-    char host[64], text[256];
-    bool v6 = address->ss_family == AF_INET6;
-    if (v6) uv_ip6_name((const struct sockaddr_in6 *)address, host, sizeof host);
-    else uv_ip4_name((const struct sockaddr_in *)address, host, sizeof host);
-    unsigned port = ntohs(((const struct sockaddr_in *)address)->sin_port); /* the same place in both families */
-    snprintf(text, sizeof text, "/%s/%s/%s/%u%.*s", v6 ? "ip6" : "ip4", host, protocol, port, (int)rest.len, (const char *)rest.ptr);
-    if (hf_multiaddr_parse(hf_str(text), ret, NULL)) hf_buf_clear(ret);
-}
-
 static hf_bytes behind_port(bool ws) { return ws ? HF_TEXT("/ws") : HF_BYTES(NULL, 0); }
 
 static const char *open_conn(wire *w, hf_bytes remote) {
@@ -247,7 +237,7 @@ static void begin(wire *w) {
     int len = sizeof address;
     hf_buf remote;
     hf_buf_init(&remote, &net->d->mem);
-    if (!uv_tcp_getpeername(&w->socket, (struct sockaddr *)&address, &len)) add_place(&remote, &address, "tcp", behind_port(w->ws != NULL));
+    if (!uv_tcp_getpeername(&w->socket, (struct sockaddr *)&address, &len)) hf_p2pd_add_place(&remote, &address, "tcp", behind_port(w->ws != NULL));
     uv_tcp_nodelay(&w->socket, 1);
     hf_buf_clear(&net->ws_out);
     if (w->ws) hf_wsock_begin(w->ws, &net->ws_out);
@@ -304,31 +294,11 @@ static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fo
     uv_freeaddrinfo(found);
 }
 
-/* /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/ws] */
-static bool read_tcp(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
-    if (hf_multiaddr_read(address, ret, NULL) || ret->n < 2 || ret->n > 3 || ret->parts[1].code != HF_MA_TCP) return false;
-    if (ret->n == 3 && ret->parts[2].code != HF_MA_WS) return false;
-    *ret_port = (uint16_t)(ret->parts[1].value.ptr[0] << 8 | ret->parts[1].value.ptr[1]);
-    uint32_t code = ret->parts[0].code;
-    return code == HF_MA_IP4 || code == HF_MA_IP6 || code == HF_MA_DNS || code == HF_MA_DNS4 || code == HF_MA_DNS6;
-}
-
 bool hf_p2pd_net_can_dial(void *ctx, hf_bytes address) {
     (void)ctx;
     hf_multiaddr parts;
     uint16_t port;
-    return read_tcp(address, &parts, &port) && port != 0;
-}
-
-static bool fill_sockaddr(const hf_multiaddr_part *host, uint16_t port, struct sockaddr_storage *ret) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-    memset(ret, 0, sizeof *ret);
-    v4->sin_port = htons(port);
-    ret->ss_family = host->code == HF_MA_IP6 ? AF_INET6 : AF_INET;
-    if (host->code == HF_MA_IP4) memcpy(&v4->sin_addr, host->value.ptr, 4);
-    if (host->code == HF_MA_IP6) memcpy(&v6->sin6_addr, host->value.ptr, 16);
-    return host->code == HF_MA_IP4 || host->code == HF_MA_IP6;
+    return hf_p2pd_read_tcp(address, &parts, &port) && port != 0;
 }
 
 static void look_up(wire *w, const hf_multiaddr_part *host) {
@@ -355,12 +325,12 @@ void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address) {
     hf_multiaddr parts;
     struct sockaddr_storage target;
     uint16_t port = 0;
-    wire *w = read_tcp(address, &parts, &port) ? wire_new(net) : NULL;
+    wire *w = hf_p2pd_read_tcp(address, &parts, &port) ? wire_new(net) : NULL;
     if (!w) return hf_host_dial_failed(net->d->host, hf_p2pd_now(net->d), dial, "the address cannot be dialled");
     w->dial = dial;
     w->port = port;
     if (parts.n == 3 && !add_wsock(w, &parts.parts[0])) lose(w, "out of memory");
-    else if (fill_sockaddr(&parts.parts[0], port, &target)) connect_to(w, (struct sockaddr *)&target);
+    else if (hf_p2pd_sockaddr_of(&parts.parts[0], port, &target)) connect_to(w, (struct sockaddr *)&target);
     else look_up(w, &parts.parts[0]);
 }
 
@@ -371,13 +341,6 @@ void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial) {
 }
 
 /* ---- listening ---- */
-
-/* /ip4|ip6/HOST/udp/PORT/webrtc-direct: what follows is ours to say. */
-static bool read_rtc(hf_bytes address, hf_multiaddr *ret, uint16_t *ret_port) {
-    if (hf_multiaddr_read(address, ret, NULL) || ret->n != 3 || ret->parts[1].code != HF_MA_UDP || ret->parts[2].code != HF_MA_WEBRTC_DIRECT) return false;
-    *ret_port = (uint16_t)(ret->parts[1].value.ptr[0] << 8 | ret->parts[1].value.ptr[1]);
-    return true;
-}
 
 static const char *listen_tcp(hf_p2pd_net *net, const struct sockaddr_storage *address, bool ws) {
     if (net->n_listeners == LISTENERS_MAX) return "more than 8 addresses to listen on";
@@ -397,8 +360,8 @@ static const char *listen_on(hf_p2pd_net *net, const char *text) {
     uint16_t port;
     hf_buf_init(&binary, &net->d->mem);
     bool ok = !hf_multiaddr_parse(hf_str(text), &binary, NULL);
-    bool tcp = ok && read_tcp(hf_buf_bytes(&binary), &parts, &port);
-    ok = (tcp || (ok && read_rtc(hf_buf_bytes(&binary), &parts, &port))) && fill_sockaddr(&parts.parts[0], port, &address);
+    bool tcp = ok && hf_p2pd_read_tcp(hf_buf_bytes(&binary), &parts, &port);
+    ok = (tcp || (ok && hf_p2pd_read_rtc(hf_buf_bytes(&binary), &parts, &port))) && hf_p2pd_sockaddr_of(&parts.parts[0], port, &address);
     hf_buf_deinit(&binary);
     if (!ok) return "only /ip4|ip6/HOST/tcp/PORT, …/ws and /ip4|ip6/HOST/udp/PORT/webrtc-direct can be listened on";
     return tcp ? listen_tcp(net, &address, parts.n == 3) : hf_p2pd_rtc_listen(net->d->rtc, (const struct sockaddr *)&address);
@@ -425,62 +388,19 @@ hf_p2pd_net *hf_p2pd_net_open(hf_p2pd *d, const char **ret_problem) {
     return net;
 }
 
-/* What is being told of one listener. */
-typedef struct telling { hf_p2pd_net *net; hf_arena *arena; const char *protocol; hf_bytes rest; } telling;
-
-static size_t add_address(const telling *t, const struct sockaddr_storage *address, hf_bytes *ret) {
-    hf_buf binary;
-    hf_buf_init(&binary, &t->net->d->mem);
-    add_place(&binary, address, t->protocol, t->rest);
-    *ret = hf_arena_copy(t->arena, hf_buf_bytes(&binary));
-    hf_buf_deinit(&binary);
-    return ret->len > 0;
-}
-
-static bool is_any(const struct sockaddr_storage *address) {
-    static const uint8_t zero[16];
-    if (address->ss_family == AF_INET) return ((const struct sockaddr_in *)address)->sin_addr.s_addr == 0;
-    return !memcmp(&((const struct sockaddr_in6 *)address)->sin6_addr, zero, 16);
-}
-
-/* Listening everywhere means at the address of each interface; link-local ones (fe80::) say nothing to others. */
-static size_t add_interfaces(const telling *t, const struct sockaddr_storage *any, hf_bytes *ret, size_t n_max) {
-    uv_interface_address_t *found;
-    int n_found;
-    size_t n = 0;
-    if (uv_interface_addresses(&found, &n_found)) return 0;
-    for (int i = 0; i < n_found && n < n_max; i++) {
-        struct sockaddr_storage address = {.ss_family = any->ss_family};
-        if (found[i].address.address4.sin_family != any->ss_family) continue;
-        if (any->ss_family == AF_INET) memcpy(&address, &found[i].address.address4, sizeof(struct sockaddr_in));
-        else memcpy(&address, &found[i].address.address6, sizeof(struct sockaddr_in6));
-        const uint8_t *v6 = (const uint8_t *)&((struct sockaddr_in6 *)&address)->sin6_addr;
-        if (any->ss_family == AF_INET6 && v6[0] == 0xfe && (v6[1] & 0xc0) == 0x80) continue;
-        ((struct sockaddr_in *)&address)->sin_port = ((const struct sockaddr_in *)any)->sin_port;
-        n += add_address(t, &address, &ret[n]);
-    }
-    uv_free_interface_addresses(found, n_found);
-    return n;
-}
-
-static size_t add_listener(const telling *t, const struct sockaddr_storage *address, hf_bytes *ret, size_t n_max) {
-    if (!n_max) return 0;
-    return is_any(address) ? add_interfaces(t, address, ret, n_max) : add_address(t, address, ret);
-}
-
 size_t hf_p2pd_net_addresses(hf_p2pd_net *net, hf_arena *arena, hf_bytes *ret, size_t n_max) {
     size_t n = 0;
     struct sockaddr_storage address;
     hf_buf certhash;
     for (size_t i = 0; i < net->n_listeners; i++) {
         int len = sizeof address;
-        telling t = {net, arena, "tcp", behind_port(net->listeners[i].ws)};
-        if (!uv_tcp_getsockname(&net->listeners[i].socket, (struct sockaddr *)&address, &len)) n += add_listener(&t, &address, ret + n, n_max - n);
+        hf_p2pd_telling t = {&net->d->mem, arena, "tcp", behind_port(net->listeners[i].ws)};
+        if (!uv_tcp_getsockname(&net->listeners[i].socket, (struct sockaddr *)&address, &len)) n += hf_p2pd_add_listener(&t, &address, ret + n, n_max - n);
     }
     hf_buf_init(&certhash, &net->d->mem);
     for (size_t i = 0; hf_p2pd_rtc_address(net->d->rtc, i, &address, &certhash); i++) {
-        telling t = {net, arena, "udp", hf_buf_bytes(&certhash)};
-        n += add_listener(&t, &address, ret + n, n_max - n);
+        hf_p2pd_telling t = {&net->d->mem, arena, "udp", hf_buf_bytes(&certhash)};
+        n += hf_p2pd_add_listener(&t, &address, ret + n, n_max - n);
         hf_buf_clear(&certhash);
     }
     hf_buf_deinit(&certhash);

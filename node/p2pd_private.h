@@ -4,6 +4,7 @@
  *      p2pd_flags.c    the command line
  *      p2pd_key.c      the key that we are, other kinds of keys
  *      p2pd_net.c      TCP to peers, plain or with a WebSocket (wsock.c): listening, dialling, bytes
+ *      p2pd_address.c  their multiaddrs
  *      p2pd_rtc.c      WebRTC from browsers
  *      p2pd_sock.c     local sockets: of programs, and to their stream handlers; bytes between a socket and a stream
  *      p2pd_control.c  requests and answers
