@@ -78,6 +78,7 @@ export class Peers {
       if (way.channel.readyState === 'open') open.set(way.pc, way.peer)
     }
     for (const [pc, peer] of open) this.#channel(pc, pc.createDataChannel('holdfast'), peer, true)
+    if (!open.size) this.#settle() /* nothing is being renewed: the page may be left at once */
   }
 
   connected (peer) { return [...this.ways.values()].some(way => way.up && way.peer === peer) }
