@@ -20,5 +20,6 @@ await bench('log', async () => {
   const of = (what, which) => median(all.map(r => r[what][which]))
   compare('log, appends against bare signing', of('append', 0), of('append', 1), 'entries/s', ['>=', 0.8])
   compare('log, joins against bare checking', of('join', 0), of('join', 1), 'entries/s', ['>=', 0.8])
-  compare('log, appends against @orbitdb/core', of('append', 0), median(theirs), 'entries/s', ['>=', 50])
+  // In memory and closed to the world; bench/orbitdb.mjs compares open databases that store. Fifty times this is more than libsecp256k1 can sign.
+  compare('log, appends against the bare log of @orbitdb/core', of('append', 0), median(theirs), 'entries/s')
 })
