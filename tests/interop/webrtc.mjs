@@ -145,9 +145,11 @@ test('js page to js page, the control', async () => {
 
 test('a js page dials a Holdfast browser', async () => {
   const [ours, js] = [await holdfastPage(), await libp2pPage(false)]
-  await persist(() => js.call('dial', ours.address))
-  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-  await converse(js, ours.id)
+  await persist(async () => {
+    await js.call('dial', ours.address)
+    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+    await converse(js, ours.id)
+  })
   equal(ours.page.errors, [], 'errors in the page')
   await ours.close()
   await js.close()
@@ -155,9 +157,11 @@ test('a js page dials a Holdfast browser', async () => {
 
 test('a Holdfast browser dials a js page', async () => {
   const [ours, js] = [await holdfastPage(), await libp2pPage(true)]
-  equal(await persist(() => ours.dial(js.address)), js.id, 'whom it reached')
-  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-  await converse(js, ours.id)
+  await persist(async () => {
+    equal(await ours.dial(js.address), js.id, 'whom it reached')
+    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+    await converse(js, ours.id)
+  })
   await js.close()
   await ours.close()
 })
