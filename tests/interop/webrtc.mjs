@@ -52,7 +52,7 @@ async function libp2pPage (listen, at = relayAddress) {
 
 // Two that have just met through a relay do not always get through at the first try, among js peers either (the connection is closed while
 // identify runs): who dials, dials again.
-async function persist (what, tries = 3) {
+async function persist (what, tries = 5) {
   for (let i = 1; ; i++) {
     try {
       return await what()
@@ -62,6 +62,13 @@ async function persist (what, tries = 3) {
     }
   }
 }
+
+// The same while something is waited for: who is parted dials again.
+const apart = async (js, ours) => !(await js.call('connections', ours.id)).includes('WebRTC')
+const together = (what, js, ours, holds) => until(what, async () => {
+  if (await apart(js, ours)) await js.call('dial', ours.address).catch((error) => console.log(`  again: ${error.message.split('\n')[0]}`))
+  return holds()
+}, 45_000)
 
 // ---- a Holdfast browser ----
 let node
@@ -186,11 +193,12 @@ test('OrbitDB in a js page and the Holdfast browser replicate an app\'s database
   await persist(() => js.call('dial', ours.address))
   const address = await database()
   equal(await js.call('open', address), address, 'the database')
-  await until('js has what we wrote', async () => (await js.call('payloads')).some((p) => p.value?.text === 'from the browser'), 30_000)
+  const hasPayload = (text) => async () => (await js.call('payloads')).some((p) => p.value?.text === text)
+  await together('js has what we wrote', js, ours, hasPayload('from the browser'))
   await js.call('add', { op: 'NEW', key: 'of-js', value: { text: 'from OrbitDB', done: false }, opid: 'of-js', at: Date.now() })
-  await ours.page.waitForFunction(() => document.querySelector('main')?.innerText.includes('from OrbitDB'), null, { timeout: 20_000 })
+  await together('we have what js wrote', js, ours, () => ours.page.evaluate(() => document.querySelector('main')?.innerText.includes('from OrbitDB')))
   await addTodo(ours.page, 'after it')
-  await until('js has what we wrote later', async () => (await js.call('payloads')).some((p) => p.value?.text === 'after it'), 30_000)
+  await together('js has what we wrote later', js, ours, hasPayload('after it'))
   await ours.close()
   await js.close()
 })
@@ -213,16 +221,22 @@ test('two Holdfast browsers meet at the relay, and share what they write when th
 test('through our own relay', async () => {
   const at = await ownRelay()
   const [ours, js] = [await holdfastPage(await newNode(at)), await libp2pPage(true, at)]
-  equal(await persist(() => ours.dial(js.address)), js.id, 'whom it reached')
-  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await persist(async () => {
+    equal(await ours.dial(js.address), js.id, 'whom it reached')
+    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  })
   await js.call('hangUp', ours.id)
-  await persist(() => js.call('dial', ours.address))
-  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-  await converse(js, ours.id)
+  await persist(async () => {
+    await js.call('dial', ours.address)
+    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+    await converse(js, ours.id)
+  })
   const elsewhere = await libp2pPage(true) /* at a relay that the browser was not told of */
-  equal(await persist(() => ours.dial(elsewhere.address)), elsewhere.id, 'whom it reached there')
-  await until('a WebRTC connection', async () => (await elsewhere.call('connections', ours.id)).includes('WebRTC'))
-  ok(await elsewhere.call('ping', ours.id) >= 0, 'a ping')
+  await persist(async () => {
+    equal(await ours.dial(elsewhere.address), elsewhere.id, 'whom it reached there')
+    await until('a WebRTC connection', async () => (await elsewhere.call('connections', ours.id)).includes('WebRTC'))
+    ok(await elsewhere.call('ping', ours.id) >= 0, 'a ping')
+  })
   for (const page of [ours, js, elsewhere]) await page.close()
 })
 
