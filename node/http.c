@@ -36,6 +36,7 @@ static void on_awake(uv_idle_t *awake) {
 }
 
 void hf_http_stay_awake(hf_http *http) {
+    if (uv_is_closing((uv_handle_t *)&http->awake)) return;
     http->awake_until_ns = uv_hrtime() + AWAKE_NS;
     uv_idle_start(&http->awake, on_awake);
 }

@@ -237,6 +237,7 @@ bool hf_exchange_take(hf_client *c) {
 /* ---- after it ---- */
 
 void hf_http_stored(hf_http *http, uint64_t seq) {
+    if (!http->waiting || http->waiting->seq > seq) return;
     while (http->waiting && http->waiting->seq <= seq) {
         hf_client *c = http->waiting;
         http->waiting = c->next_waiting;

@@ -12,7 +12,7 @@ export class WebRtc {
   /** @param {{iceServers: RTCIceServer[], post: (message: object, transfer?: Transferable[]) => void}} options */
   constructor (options) {
     Object.assign(this, options)
-    this.links = new Map() /* session -> link: {session, conn, pc, channels, early, init, timer} */
+    this.links = new Map() /* session -> link: {session, conn, pc, channels, n, early, init, timer} */
     this.byConn = new Map() /* conn -> link that is up */
   }
 
@@ -65,14 +65,14 @@ export class WebRtc {
 
   #link (session) {
     const pc = new RTCPeerConnection({ iceServers: this.iceServers })
-    const link = { session, conn: 0, pc, channels: new Map(), early: [], init: null, timer: 0 }
+    const link = { session, conn: 0, pc, channels: new Map(), n: 0, early: [], init: null, timer: 0 }
     this.links.set(session, link)
     pc.onicecandidate = ({ candidate }) => {
       if (!link.conn) this.post({ hf: 'rtc', session, type: 'candidate', text: JSON.stringify(candidate?.toJSON() ?? null) })
     }
     pc.ondatachannel = ({ channel }) => {
       if (channel.label === 'init') return channel.close()
-      const number = channel.id
+      const number = ++link.n /* not channel.id: that is used again, and what the core says of the old one may be on its way */
       this.#channel(link, channel, number)
       this.#tell(link, { op: 'open', channel: number })
     }

@@ -52,7 +52,7 @@ async function libp2pPage (listen, at = relayAddress) {
 
 // Two that have just met through a relay do not always get through at the first try, among js peers either (the connection is closed while
 // identify runs): who dials, dials again.
-async function persist (what, tries = 5) {
+async function persist (what, tries = 3) {
   for (let i = 1; ; i++) {
     try {
       return await what()
@@ -62,13 +62,6 @@ async function persist (what, tries = 5) {
     }
   }
 }
-
-// The same while something is waited for: who is parted dials again.
-const apart = async (js, ours) => !(await js.call('connections', ours.id)).includes('WebRTC')
-const together = (what, js, ours, holds) => until(what, async () => {
-  if (await apart(js, ours)) await js.call('dial', ours.address).catch((error) => console.log(`  again: ${error.message.split('\n')[0]}`))
-  return holds()
-}, 45_000)
 
 // ---- a Holdfast browser ----
 let node
@@ -152,11 +145,9 @@ test('js page to js page, the control', async () => {
 
 test('a js page dials a Holdfast browser', async () => {
   const [ours, js] = [await holdfastPage(), await libp2pPage(false)]
-  await persist(async () => {
-    await js.call('dial', ours.address)
-    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-    await converse(js, ours.id)
-  })
+  await persist(() => js.call('dial', ours.address))
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await converse(js, ours.id)
   equal(ours.page.errors, [], 'errors in the page')
   await ours.close()
   await js.close()
@@ -164,11 +155,9 @@ test('a js page dials a Holdfast browser', async () => {
 
 test('a Holdfast browser dials a js page', async () => {
   const [ours, js] = [await holdfastPage(), await libp2pPage(true)]
-  await persist(async () => {
-    equal(await ours.dial(js.address), js.id, 'whom it reached')
-    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-    await converse(js, ours.id)
-  })
+  equal(await persist(() => ours.dial(js.address)), js.id, 'whom it reached')
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await converse(js, ours.id)
   await js.close()
   await ours.close()
 })
@@ -193,12 +182,11 @@ test('OrbitDB in a js page and the Holdfast browser replicate an app\'s database
   await persist(() => js.call('dial', ours.address))
   const address = await database()
   equal(await js.call('open', address), address, 'the database')
-  const hasPayload = (text) => async () => (await js.call('payloads')).some((p) => p.value?.text === text)
-  await together('js has what we wrote', js, ours, hasPayload('from the browser'))
+  await until('js has what we wrote', async () => (await js.call('payloads')).some((p) => p.value?.text === 'from the browser'), 30_000)
   await js.call('add', { op: 'NEW', key: 'of-js', value: { text: 'from OrbitDB', done: false }, opid: 'of-js', at: Date.now() })
-  await together('we have what js wrote', js, ours, () => ours.page.evaluate(() => document.querySelector('main')?.innerText.includes('from OrbitDB')))
+  await ours.page.waitForFunction(() => document.querySelector('main')?.innerText.includes('from OrbitDB'), null, { timeout: 20_000 })
   await addTodo(ours.page, 'after it')
-  await together('js has what we wrote later', js, ours, hasPayload('after it'))
+  await until('js has what we wrote later', async () => (await js.call('payloads')).some((p) => p.value?.text === 'after it'), 30_000)
   await ours.close()
   await js.close()
 })
@@ -221,22 +209,16 @@ test('two Holdfast browsers meet at the relay, and share what they write when th
 test('through our own relay', async () => {
   const at = await ownRelay()
   const [ours, js] = [await holdfastPage(await newNode(at)), await libp2pPage(true, at)]
-  await persist(async () => {
-    equal(await ours.dial(js.address), js.id, 'whom it reached')
-    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-  })
+  equal(await persist(() => ours.dial(js.address)), js.id, 'whom it reached')
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
   await js.call('hangUp', ours.id)
-  await persist(async () => {
-    await js.call('dial', ours.address)
-    await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
-    await converse(js, ours.id)
-  })
+  await persist(() => js.call('dial', ours.address))
+  await until('a WebRTC connection', async () => (await js.call('connections', ours.id)).includes('WebRTC'))
+  await converse(js, ours.id)
   const elsewhere = await libp2pPage(true) /* at a relay that the browser was not told of */
-  await persist(async () => {
-    equal(await ours.dial(elsewhere.address), elsewhere.id, 'whom it reached there')
-    await until('a WebRTC connection', async () => (await elsewhere.call('connections', ours.id)).includes('WebRTC'))
-    ok(await elsewhere.call('ping', ours.id) >= 0, 'a ping')
-  })
+  equal(await persist(() => ours.dial(elsewhere.address)), elsewhere.id, 'whom it reached there')
+  await until('a WebRTC connection', async () => (await elsewhere.call('connections', ours.id)).includes('WebRTC'))
+  ok(await elsewhere.call('ping', ours.id) >= 0, 'a ping')
   for (const page of [ours, js, elsewhere]) await page.close()
 })
 

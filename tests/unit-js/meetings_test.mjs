@@ -112,7 +112,7 @@ test('webrtc: records become channels and messages', async () => {
   early.onmessage({ data: 'text is nothing that we take' })
   pc.become('connected')
   const { conn } = posted.find(m => m.hf === 'rtcUp')
-  assert.deepEqual(posted.slice(-2).map(m => [m.op, m.channel, m.conn]), [['open', 2, conn], ['message', 2, conn]])
+  assert.deepEqual(posted.slice(-2).map(m => [m.op, m.channel, m.conn]), [['open', 1, conn], ['message', 1, conn]])
 
   const ours = 0x80000000
   webrtc.send(conn, new Uint8Array([...record(ours, 1), ...record(ours, 2, 1, 2, 3), ...record(ours, 2, 4)]))
@@ -131,7 +131,25 @@ test('webrtc: records become channels and messages', async () => {
   channel.onclose()
   assert.deepEqual([channel.readyState, posted.length], ['closed', before]) /* what the core closes it is not told of */
   early.onclose()
-  assert.deepEqual(last(), { hf: 'channel', conn, op: 'close', channel: 2 })
+  assert.deepEqual(last(), { hf: 'channel', conn, op: 'close', channel: 1 })
   webrtc.close(conn)
   assert.equal(webrtc.has(conn), false)
+})
+
+test('webrtc: an id that is used again is another channel', async () => {
+  const { webrtc, posted, last } = connected()
+  await webrtc.heard(4, 'offer', 'theirs')
+  const pc = Connection.last
+  pc.become('connected')
+  const { conn } = posted.find(m => m.hf === 'rtcUp')
+  const [old, young] = [Object.assign(new Channel(), { id: 2, readyState: 'open' }), Object.assign(new Channel(), { id: 2, readyState: 'open' })]
+  pc.ondatachannel({ channel: old })
+  const first = last().channel
+  pc.ondatachannel({ channel: young })
+  const second = last().channel
+  assert.notEqual(first, second)
+  webrtc.send(conn, new Uint8Array(record(first, 3))) /* said before the core knew of the second */
+  assert.deepEqual([old.readyState, young.readyState], ['closed', 'open'])
+  webrtc.send(conn, new Uint8Array(record(second, 2, 9)))
+  assert.deepEqual(young.sent, [[9]])
 })
