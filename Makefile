@@ -182,6 +182,8 @@ build/browser/page.js: browser/src/page.js $(wildcard browser/src/*.js) | build/
 # ---- speeds: each *_bench.c is a program of its own ----
 build/bench/%: build/native/%_bench.o build/native/core.a
 	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
+build/bench/bench/log: build/native/bench/log_bench.o build/native/node/spread.o build/native/core.a
+	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS) -luv
 build/bench/%.wasm: build/wasm/%_bench.o $(WASM_LIBS)
 	@mkdir -p $(@D); $(CC) $(WASM) $^ -o $@
 build/bench/verify build/bench/crowd: build/bench/%: build/native/bench/%.o build/native/node/site.o build/native/core.a

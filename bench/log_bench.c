@@ -1,8 +1,12 @@
 /* log_bench: what a log costs beside its signatures. Appending against bare signing, joining an entry whose parents are known against bare
- * verifying (libsecp256k1 called directly, on 32 bytes), interleaved in one run; medians over rounds. Then loading, which checks no
+ * verifying (libsecp256k1 called directly, on 32 bytes), interleaved in one run; medians over rounds. Joining is measured twice: entry by entry on one
+ * processor, and as the node does it, with the signatures of what came together checked on all of them. Then loading, which checks no
  * signature. Each ratio on a line of its own: 1.00 would be a log for nothing. */
 #include "../core/codec/dag_cbor.h"
 #include "../core/log/log.h"
+#ifndef __wasm__
+#include "../node/spread.h"
+#endif
 
 #include <secp256k1.h>
 #include <stdio.h>
@@ -127,11 +131,20 @@ static double append(side *s, hf_log *log) {
     return rate;
 }
 
-static double join(const side *s, hf_log *log, size_t first) {
+static void look_ahead(const side *s, hf_log *log, size_t from, size_t to, const hf_spread *spread) {
+    hf_bytes blocks[HF_LOG_AHEAD_MAX];
+    size_t n = 0;
+    for (size_t i = from; i < to && n < HF_LOG_AHEAD_MAX; i++) blocks[n++] = hf_buf_bytes(&s->blocks[i]);
+    hf_log_look_ahead(log, spread, blocks, n);
+}
+
+/* spread NULL: one after another, on this processor. */
+static double join(const side *s, hf_log *log, size_t first, const hf_spread *spread) {
     hf_arena arena;
     hf_arena_init(&arena, &mem);
     double from = seconds();
     for (size_t i = first; i < first + PER_ROUND; i++) {
+        if (spread && (i - first) % HF_LOG_AHEAD_MAX == 0) look_ahead(s, log, i, first + PER_ROUND, spread);
         hf_entry entry;
         uint32_t index;
         must(!hf_log_join(log, hf_buf_bytes(&s->blocks[i]), &arena, &entry, &index, NULL), "join");
@@ -166,24 +179,36 @@ static void show(const char *what, double *ours, const char *bare_what, double *
 int main(void) {
     static bare b;
     static side s;
-    double appends[ROUNDS], joins[ROUNDS], signs[ROUNDS], verifies[ROUNDS];
+    double appends[ROUNDS], joins[ROUNDS], spread_joins[ROUNDS], signs[ROUNDS], verifies[ROUNDS];
     open_bare(&b);
     open_side(&s);
-    hf_log *writing = open_log(&s), *reading = open_log(&s);
+    hf_log *writing = open_log(&s), *reading = open_log(&s), *reading_spread = open_log(&s);
+#ifdef __wasm__
+    const hf_spread *spread = NULL;
+#else
+    hf_threads *threads = hf_threads_open();
+    const hf_spread *spread = hf_threads_spread(threads);
+#endif
     for (size_t i = 0; i < ROUNDS; i++) {
         signs[i] = bare_sign(&b);
         appends[i] = append(&s, writing);
         verifies[i] = bare_verify(&b);
-        joins[i] = join(&s, reading, s.n - PER_ROUND);
+        joins[i] = join(&s, reading, s.n - PER_ROUND, NULL);
+        spread_joins[i] = join(&s, reading_spread, s.n - PER_ROUND, spread);
     }
     show("append", appends, "sign", signs);
     show("join", joins, "verify", verifies);
+    if (spread) show("join on all processors", spread_joins, "verify", verifies);
     while (s.n < LOADED) append(&s, writing);
     double loads[3];
     for (size_t i = 0; i < 3; i++) loads[i] = load(&s);
     printf("load: %zu entries of %zu bytes in %.0f ms\n", s.n, s.blocks[s.n - 1].len, median(loads, 3) * 1e3);
     hf_log_free(writing);
     hf_log_free(reading);
+    hf_log_free(reading_spread);
+#ifndef __wasm__
+    hf_threads_close(threads);
+#endif
     for (size_t i = 0; i < s.n; i++) hf_buf_deinit(&s.blocks[i]);
     hf_writer_deinit(&s.writer);
     hf_secp_free(s.secp);

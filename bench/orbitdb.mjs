@@ -134,9 +134,10 @@ async function joining () {
   const theirs = []
   for (let i = 0; i < FEW; i++) {
     const { stdout } = await run(`${BUILD}/bench/bench/log`)
-    ours.push(Number(/^join: (\d+)\/s/m.exec(stdout)[1]))
+    ours.push(Number(/^join on all processors: (\d+)\/s/m.exec(stdout)[1]))
     theirs.push(await joins())
   }
+  // As a node joins what came together; on one processor it is bench/log.mjs that compares.
   compare('orbitdb, entries of others verified and joined, in memory', median(ours), median(theirs), 'entries/s', ['>=', 50])
 }
 
