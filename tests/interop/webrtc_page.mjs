@@ -93,6 +93,8 @@ const peer = {
     for await (const entry of database.log.traverse()) list.push(entry.payload)
     return list
   },
+  // The newest entry's clock: of a log of one writer, how many it has.
+  async newest () { return Math.max(0, ...(await database.log.heads()).map((entry) => entry.clock.time)) },
   add: (payload) => database.addOperation(payload),
   // A stream of a protocol that the peer does not speak.
   refused: (id) => webrtcTo(id).newStream('/test/nobody/1').then(() => false, () => true),
