@@ -55,6 +55,7 @@ static void db_free(hf_sync *s, hf_sync_db *db) {
     hf_buf_deinit(&db->sync_name);
     hf_buf_deinit(&db->heads_name);
     hf_release(s->mem, db->writers, db->writers_cap * sizeof *db->writers);
+    hf_release(s->mem, db->wants, db->wants_cap * sizeof *db->wants);
     hf_release(s->mem, db, sizeof *db);
 }
 

@@ -51,6 +51,7 @@ static bool ask_on_stream(hf_sync *s, uint64_t now_ms, hf_sync_db *db, hf_sync_w
 
 static void ask(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_log_want *wanted) {
     if (hf_sync_want_find(db, wanted->digest)) return;
+    if (hf_grow(s->mem, (void **)&db->wants, &db->wants_cap, sizeof *db->wants, db->n_wants + 1)) return hf_sync_rewant(s, now_ms, db);
     hf_sync_want *want = &db->wants[db->n_wants++];
     *want = (hf_sync_want){.identity = wanted->identity, .step = HF_SYNC_FROM_SOURCE, .source = db->source};
     memcpy(want->digest, wanted->digest, 32);

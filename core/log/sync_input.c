@@ -51,8 +51,12 @@ void hf_sync_check_level(hf_sync *s, hf_sync_link *link) {
 static void take_heads(hf_sync *s, hf_sync_link *link, hf_bytes have) {
     hf_pb_reader r = hf_pb_read(have);
     link->n_peer_heads = 0;
-    for (hf_bytes digest; hf_sync_head_next(&r, &digest);)
+    link->knows_peer_heads = false;
+    for (hf_bytes digest; hf_sync_head_next(&r, &digest);) {
+        if (hf_grow(s->mem, (void **)&link->peer_heads, &link->peer_heads_cap, sizeof *link->peer_heads, link->n_peer_heads + 1))
+            return; /* they are told again */
         memcpy(link->peer_heads[link->n_peer_heads++], digest.ptr, 32);
+    }
     link->knows_peer_heads = true;
     hf_sync_check_level(s, link);
 }

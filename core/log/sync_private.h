@@ -73,8 +73,8 @@ struct hf_sync_db {
     hf_sync_writer *writers;
     size_t writers_cap;
     uint64_t stamp;
-    hf_sync_want wants[HF_SYNC_WANTS_MAX];
-    size_t n_wants;
+    hf_sync_want *wants;                    /* at most HF_SYNC_WANTS_MAX */
+    size_t n_wants, wants_cap;
     bool ready, wanting, failed;            /* ask hf_log_ready, hf_log_wanted; some want is at HF_SYNC_FAILED */
     hf_peer_id source;                      /* who caused what is ready or wanted */
     uint8_t gossiped[HF_SYNC_GOSSIPED][32];
@@ -119,8 +119,8 @@ struct hf_sync_link {
     size_t n_answers, answers_cap;
     uint8_t (*asks)[32];
     size_t n_asks, asks_cap;
-    uint8_t peer_heads[HF_SYNC_HEADS_MAX][32];
-    size_t n_peer_heads;
+    uint8_t (*peer_heads)[32];
+    size_t n_peer_heads, peer_heads_cap;
     bool knows_peer_heads, level_due;
     size_t level_n;                         /* entries when LEVEL was told last */
     hf_buf candidates[HF_SYNC_CANDIDATES];

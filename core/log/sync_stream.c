@@ -15,9 +15,10 @@ static void release_lists(hf_sync *s, hf_sync_link *link) {
     hf_release(s->mem, link->claims, link->claims_cap * sizeof *link->claims);
     hf_release(s->mem, link->answers, link->answers_cap * sizeof *link->answers);
     hf_release(s->mem, link->asks, link->asks_cap * sizeof *link->asks);
-    link->times = NULL, link->claims = NULL, link->answers = NULL, link->asks = NULL;
+    hf_release(s->mem, link->peer_heads, link->peer_heads_cap * sizeof *link->peer_heads);
+    link->times = NULL, link->claims = NULL, link->answers = NULL, link->asks = NULL, link->peer_heads = NULL;
     link->n_times = link->times_cap = link->n_claims = link->claims_cap = 0;
-    link->n_answers = link->answers_cap = link->n_asks = link->asks_cap = 0;
+    link->n_answers = link->answers_cap = link->n_asks = link->asks_cap = link->n_peer_heads = link->peer_heads_cap = 0;
 }
 
 void hf_sync_stream_drop(hf_sync *s, hf_sync_link *link) {
