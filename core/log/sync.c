@@ -250,6 +250,8 @@ void hf_sync_retry(hf_sync *s, uint64_t now_ms, const hf_log *log) {
         hf_sync_link *link = hf_sync_link_of(s, p, db, false);
         if (!link) continue;
         link->n_refused = 0;
+        link->ask_ms = link->knows_peer_heads ? now_ms : 0; /* the heads that were refused are unknown again */
+        link->ask_gap_ms = 0;
         if (link->speaks_heads && !link->speaks_sync) hf_sync_due(s, link->heads_ms = now_ms);
         hf_sync_wake(s, link);
     }
@@ -456,6 +458,7 @@ static bool flush(hf_sync *s, uint64_t now_ms) {
 
 hf_sync_kind hf_sync_next(hf_sync *s, uint64_t now_ms, hf_sync_out *ret_out) {
     *ret_out = (hf_sync_out){.kind = HF_SYNC_NONE};
+    s->now_ms = now_ms;
     job_free(s, s->shown);
     s->shown = NULL;
     if (s->arena.used_bytes) hf_arena_clear(&s->arena);
@@ -471,7 +474,7 @@ hf_sync_kind hf_sync_next(hf_sync *s, uint64_t now_ms, hf_sync_out *ret_out) {
 uint64_t hf_sync_deadline(const hf_sync *s) { return s->due_ms; }
 
 static void link_tick(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
-    uint64_t dues[] = {link->open_ms, link->compare_ms, link->heads_ms};
+    uint64_t dues[] = {link->open_ms, link->compare_ms, link->ask_ms, link->heads_ms};
     for (size_t i = 0; i < HF_COUNT(dues); i++) {
         if (dues[i] && dues[i] <= now_ms) hf_sync_wake(s, link);
         else hf_sync_due(s, dues[i]);

@@ -4,7 +4,8 @@
  * - To peers that speak it, `/holdfast/sync/1.0.0` + address: one long stream a peer and database. Each side says what it has (the highest
  *   clock time of every writer, and its heads), streams what the other lacks in index order (ancestors first, so every entry joins on
  *   arrival and a broken transfer loses nothing), then goes on with new entries as they become durable. One round trip after any gap.
- *   Every HF_SYNC_COMPARE_MS both compare heads again; a head still unknown is asked for by digest (one writer in two places, lost messages).
+ *   Heads are told again when something changed, at most every HF_SYNC_COMPARE_MS. One that is still unknown then is asked for by digest (one
+ *   writer in two places, a block that nobody had): at once, after HF_SYNC_COMPARE_MS, then after twice as long each time, at most 5 min.
  * - To all others OrbitDB's own: `/orbitdb/heads` + address (each frame one entry, FIN when done; read until FIN, CBOR delimits itself), then
  *   missing ancestors, identities and the head's own block by bitswap. Interop notes sections 1 and 11. We open it when a peer that speaks it
  *   is identified or subscribes, when our heads changed (at most once a second), and every HF_SYNC_HEADS_MS (with gossip: every

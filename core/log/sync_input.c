@@ -48,40 +48,63 @@ void hf_sync_check_level(hf_sync *s, hf_sync_link *link) {
     hf_sync_wake(s, link);
 }
 
+/* Which of the heads that come now were asked for already. */
+static uint64_t asked_of(const hf_sync_link *link, uint8_t (*heads)[32], size_t n_heads) {
+    uint64_t asked = 0;
+    for (size_t i = 0; i < n_heads; i++)
+        for (size_t k = 0; link->heads_asked && k < link->n_peer_heads; k++)
+            if (link->heads_asked >> k & 1 && !memcmp(heads[i], link->peer_heads[k], 32)) asked |= UINT64_C(1) << i;
+    return asked;
+}
+
 static void take_heads(hf_sync *s, hf_sync_link *link, hf_bytes have) {
+    uint8_t heads[HF_SYNC_HEADS_MAX][32];
+    size_t n = 0;
     hf_pb_reader r = hf_pb_read(have);
-    link->n_peer_heads = 0;
+    for (hf_bytes digest; hf_sync_head_next(&r, &digest);) memcpy(heads[n++], digest.ptr, 32);
+    link->heads_asked = asked_of(link, heads, n);
     link->knows_peer_heads = false;
-    for (hf_bytes digest; hf_sync_head_next(&r, &digest);) {
-        if (hf_grow(s->mem, (void **)&link->peer_heads, &link->peer_heads_cap, sizeof *link->peer_heads, link->n_peer_heads + 1))
-            return; /* they are told again */
-        memcpy(link->peer_heads[link->n_peer_heads++], digest.ptr, 32);
-    }
+    link->n_peer_heads = 0;
+    if (n && hf_grow(s->mem, (void **)&link->peer_heads, &link->peer_heads_cap, sizeof *link->peer_heads, n)) return; /* they are told again */
+    if (n) memcpy(link->peer_heads, heads, n * sizeof *heads);
+    link->n_peer_heads = n;
     link->knows_peer_heads = true;
     hf_sync_check_level(s, link);
 }
 
-/* All that this head stands on, and itself, was sent before: it is missing here because the clocks hid it. */
-static void ask_for_heads(hf_sync *s, hf_sync_link *link) {
-    const hf_log *log = link->db->log;
-    for (size_t i = 0; i < link->n_peer_heads; i++) {
-        const uint8_t *digest = link->peer_heads[i];
-        bool here =
-            hf_log_find(log, digest) != UINT32_MAX || hf_log_waiting(log, digest) || hf_sync_was_refused(link, digest);
-        if (here || hf_grow(s->mem, (void **)&link->asks, &link->asks_cap, sizeof *link->asks, link->n_asks + 1))
-            continue;
-        if (link->n_asks < HF_SYNC_WANTS_MAX) memcpy(link->asks[link->n_asks++], digest, 32);
-    }
+static void ask_for_head(hf_sync *s, hf_sync_link *link, size_t i) {
+    if (link->n_asks >= HF_SYNC_WANTS_MAX || hf_grow(s->mem, (void **)&link->asks, &link->asks_cap, sizeof *link->asks, link->n_asks + 1))
+        return; /* asked for when it is time again */
+    memcpy(link->asks[link->n_asks++], link->peer_heads[i], 32);
+    link->heads_asked |= UINT64_C(1) << i;
 }
 
-static void take_have(hf_sync *s, hf_sync_link *link, hf_bytes bytes) {
+/* All that these heads stand on, and they themselves, were sent before: what is unknown is missing here because the clocks hid it, or because
+ * something that it stands on could not be had. It is asked for once, and then from time to time: the peer says no more while nothing is new. */
+void hf_sync_ask_for_heads(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
+    const hf_log *log = link->db->log;
+    bool again = link->ask_ms && link->ask_ms <= now_ms, lacking = false;
+    for (size_t i = 0; i < link->n_peer_heads; i++) {
+        const uint8_t *digest = link->peer_heads[i];
+        if (hf_log_find(log, digest) != UINT32_MAX || hf_sync_was_refused(link, digest)) continue;
+        lacking = true;
+        if (!hf_log_waiting(log, digest) && (again || !(link->heads_asked >> i & 1))) ask_for_head(s, link, i);
+    }
+    if (lacking && link->ask_ms > now_ms) return;
+    uint32_t gap = link->ask_gap_ms ? 2 * link->ask_gap_ms : HF_SYNC_COMPARE_MS;
+    link->ask_gap_ms = !lacking ? 0 : gap < HF_SYNC_ASK_AGAIN_MS_MAX ? gap : HF_SYNC_ASK_AGAIN_MS_MAX;
+    link->ask_ms = lacking ? now_ms + link->ask_gap_ms : 0;
+    hf_sync_due(s, link->ask_ms);
+}
+
+static void take_have(hf_sync *s, uint64_t now_ms, hf_sync_link *link, hf_bytes bytes) {
     hf_sync_have have;
     if (hf_sync_have_read(bytes, &have)) return hf_sync_abuse(s, link->peer, "sync: a Have that does not read");
     hf_sync_take_clocks(s, link, bytes);
     bool first = !link->heard;
     if (!have.more) link->heard = true;
     if (have.tells_heads) take_heads(s, link, bytes);
-    if (have.tells_heads && !first) ask_for_heads(s, link);
+    if (have.tells_heads && !first) hf_sync_ask_for_heads(s, now_ms, link);
 }
 
 /* ---- the other parts ---- */
@@ -117,7 +140,7 @@ static hf_sync_kind take_part(hf_sync *s, uint64_t now_ms, hf_sync_link *link, h
                               hf_sync_out *out) {
     uint32_t index;
     switch (part) {
-    case HF_SYNC_PART_HAVE: take_have(s, link, bytes); break;
+    case HF_SYNC_PART_HAVE: take_have(s, now_ms, link, bytes); break;
     case HF_SYNC_PART_IDENTITY: return take_identity(s, now_ms, link, bytes, out);
     case HF_SYNC_PART_ENTRY: return hf_sync_join(s, link->db, &link->peer->id, bytes, &index, out);
     case HF_SYNC_PART_WANT: take_want(s, link, bytes); break;

@@ -6,22 +6,31 @@
 
 /* ---- refusals ---- */
 
-static void remember_refused(hf_sync_link *link, const uint8_t digest[32]) {
-    memcpy(link->refused[link->n_refused++ % HF_SYNC_REFUSED_MAX], digest, 32);
+static size_t find_refused(const hf_sync_link *link, const uint8_t digest[32]) {
+    size_t n = link->n_refused < HF_SYNC_REFUSED_MAX ? link->n_refused : HF_SYNC_REFUSED_MAX, i = 0;
+    while (i < n && memcmp(link->refused[i], digest, 32)) i++;
+    return i < n ? i : SIZE_MAX;
 }
 
-bool hf_sync_was_refused(const hf_sync_link *link, const uint8_t digest[32]) {
-    for (size_t i = 0; i < HF_SYNC_REFUSED_MAX && i < link->n_refused; i++)
-        if (!memcmp(link->refused[i], digest, 32)) return true;
-    return false;
+bool hf_sync_was_refused(const hf_sync_link *link, const uint8_t digest[32]) { return find_refused(link, digest) != SIZE_MAX; }
+
+/* Returns whether it is the peer's fault. What a store has lost is lacking anew each time that heads are compared, however honest the peer. */
+static bool remember_refused(hf_sync_link *link, uint64_t now_ms, const uint8_t digest[32], hf_err err) {
+    size_t at = find_refused(link, digest);
+    bool known = at != SIZE_MAX;
+    if (!known) at = link->n_refused++ % HF_SYNC_REFUSED_MAX;
+    bool blame = !known || err != HF_NOT_FOUND || now_ms - link->refused_ms[at] < HF_SYNC_BLAME_GAP_MS;
+    memcpy(link->refused[at], digest, 32);
+    link->refused_ms[at] = now_ms;
+    return blame;
 }
 
 hf_sync_kind hf_sync_refuse(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, const uint8_t digest[32], hf_err err,
                             const char *reason, hf_sync_out *out) {
     hf_sync_peer *peer = hf_sync_peer_of(s, from, false);
     hf_sync_link *link = hf_sync_link_of(s, peer, db, false);
-    if (link) remember_refused(link, digest);
-    if (peer && !s->blameless && ++peer->n_refused >= HF_SYNC_REFUSED_MAX)
+    bool blame = !link || remember_refused(link, s->now_ms, digest, err);
+    if (peer && blame && !s->blameless && ++peer->n_refused >= HF_SYNC_REFUSED_MAX)
         hf_sync_abuse(s, peer, "sync: too many entries that had to be refused");
     out->context = db->context;
     out->peer = *from;

@@ -28,6 +28,8 @@ enum {
     HF_SYNC_WANTS_MAX = 256,                /* of one log, on their way */
     HF_SYNC_WANT_MS = 30000,
     HF_SYNC_REFUSED_MAX = 16,
+    HF_SYNC_ASK_AGAIN_MS_MAX = 300000,      /* a head that is still unknown: after HF_SYNC_COMPARE_MS, then twice as long each time, at most this */
+    HF_SYNC_BLAME_GAP_MS = 4000,            /* what is lacking again after that long is not held against the peer: it was compared, or asked for */
     HF_SYNC_CANDIDATES = 4,                 /* identity blocks that came before an entry that names them */
     HF_SYNC_IDENTITY_BYTES_MAX = 4096,
     HF_SYNC_REOPEN_MS = 1000,
@@ -125,7 +127,11 @@ struct hf_sync_link {
     size_t level_n;                         /* entries when LEVEL was told last */
     hf_buf candidates[HF_SYNC_CANDIDATES];
     size_t next_candidate;
+    uint64_t heads_asked;                   /* bit i: peer_heads[i] was asked for */
+    uint64_t ask_ms;                        /* 0, or when those that are still unknown are asked for again */
+    uint32_t ask_gap_ms;
     uint8_t refused[HF_SYNC_REFUSED_MAX][32]; /* not asked for again */
+    uint64_t refused_ms[HF_SYNC_REFUSED_MAX];
     size_t n_refused;
 
     /* OrbitDB's way */
@@ -177,6 +183,7 @@ struct hf_sync {
     hf_arena arena;                         /* of the output that is being looked at */
     hf_entry entry;
     hf_buf frame, have;
+    uint64_t now_ms;                        /* of the hf_sync_next that runs */
     uint64_t due_ms, meet_ms;               /* meet_ms: 0, or when to look for peers that there was no memory for */
     bool flush;                             /* bitswap holds wants of ours */
 };
@@ -203,6 +210,7 @@ void hf_sync_stream_drop(hf_sync *s, hf_sync_link *link);     /* forgets it and 
 /* Opens the stream or says and sends what is due; true when it did something. */
 bool hf_sync_stream_work(hf_sync *s, uint64_t now_ms, hf_sync_link *link);
 void hf_sync_link_deinit(hf_sync *s, hf_sync_link *link);
+void hf_sync_ask_for_heads(hf_sync *s, uint64_t now_ms, hf_sync_link *link); /* those that are unknown, when it is time */
 void hf_sync_check_level(hf_sync *s, hf_sync_link *link);
 
 /* ---- sync_clock.c ---- */

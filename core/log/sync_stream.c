@@ -28,7 +28,8 @@ void hf_sync_stream_drop(hf_sync *s, hf_sync_link *link) {
     link->has_stream = link->outbound = link->told = link->heard = link->reading_off = link->behind_told = false;
     link->knows_peer_heads = false;
     link->in_at = link->message_end = link->n_ahead = link->cursor = link->told_items = link->told_writers = link->n_confirmed = 0;
-    link->compare_ms = 0;
+    link->compare_ms = link->ask_ms = link->heads_asked = 0;
+    link->ask_gap_ms = 0;
     link->heads_told = SIZE_MAX;
 }
 
@@ -339,6 +340,7 @@ static bool send_asks(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
 bool hf_sync_stream_work(hf_sync *s, uint64_t now_ms, hf_sync_link *link) {
     if (open_stream(s, now_ms, link)) return true;
     if (!link->has_stream || is_blocked(s, now_ms, link)) return false;
+    if (link->ask_ms && link->ask_ms <= now_ms) hf_sync_ask_for_heads(s, now_ms, link);
     if (link->told && (send_asks(s, now_ms, link) || send_answers(s, now_ms, link) || send_batch(s, now_ms, link)))
         return true;
     if (!have_is_due(now_ms, link)) return false;

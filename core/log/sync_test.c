@@ -266,6 +266,43 @@ HF_TEST(sync_asks_others_for_what_the_source_lost) {
     }
 }
 
+/* The block was lost by its only holder and is there again later: on a quiet link nobody says anything but who lacks it. */
+static void block_comes_back(bool heads_only, uint64_t lost_ms, uint64_t within_ms) {
+    hf_net *net = hf_net_new(&(hf_net_config){.seed = 6, .n_peers = 2, .heads_only = {heads_only}});
+    for (int i = 0; i < 100; i++) hf_net_append(net, 0, 0);
+    uint8_t cid[HF_CID_LEN];
+    hf_bytes block = hf_arena_copy(hf_test_arena(), hf_net_get(net, 0, 0, 30));
+    hf_net_lose(net, 0, 0, 30);
+    hf_net_connect(net, 0, 1);
+    CHECK(!hf_net_settle(net, lost_ms));
+    CHECK(peer(net, 1)->n_refused > 1);
+    CHECK_MSG(peer(net, 1)->n_abuse == 0, "%s", peer(net, 1)->reason);
+    hf_net_put(net, 0, block, cid);
+    CHECK(hf_net_settle(net, within_ms));
+    CHECK_U64(peer(net, 1)->n_abuse, 0);
+    hf_net_free(net);
+}
+
+HF_TEST(sync_asks_again_on_a_quiet_link) {
+    block_comes_back(false, 20000, 25000);
+    block_comes_back(false, 4 * 3600000, 300000 + 1000);
+}
+
+HF_TEST(sync_asks_again_by_heads) {
+    block_comes_back(true, 4 * 3600000, 35000);
+}
+
+HF_TEST(sync_asks_less_and_less_for_what_is_lost) {
+    hf_net *net = hf_net_new(&(hf_net_config){.seed = 6, .n_peers = 2});
+    for (int i = 0; i < 100; i++) hf_net_append(net, 0, 0);
+    hf_net_lose(net, 0, 0, 30);
+    hf_net_connect(net, 0, 1);
+    CHECK(!hf_net_settle(net, 3600000));
+    size_t n = peer(net, 1)->n_refused;
+    CHECK_MSG(n >= 10 && n <= 20, "%zu", n); /* 5 s, 10 s, ... 160 s, then every 5 min */
+    hf_net_free(net);
+}
+
 HF_TEST(sync_survives_lost_connections_midway) {
     hf_net *net = hf_net_new(&(hf_net_config){.seed = 10, .n_peers = 2, .delay_ms_max = 10, .cut_max = 3000});
     for (int i = 0; i < 300; i++) hf_net_append(net, 0, 0);

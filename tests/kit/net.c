@@ -93,6 +93,15 @@ void hf_net_copy_store(hf_net *net, size_t from, size_t to) {
     }
 }
 
+hf_bytes hf_net_get(hf_net *net, size_t peer, size_t log, uint32_t index) {
+    hf_net_peer *p = &net->peers[peer];
+    uint8_t cid[HF_CID_LEN];
+    hf_bytes block = {0};
+    hf_cid_from_digest(hf_log_item_at(p->logs[log], index)->digest, cid);
+    CHECK_ERR(store_get(p, HF_BYTES(cid, sizeof cid), &block), HF_OK);
+    return block;
+}
+
 void hf_net_lose(hf_net *net, size_t peer, size_t log, uint32_t index) {
     hf_net_peer *p = &net->peers[peer];
     uint8_t cid[HF_CID_LEN];

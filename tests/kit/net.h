@@ -66,6 +66,8 @@ void hf_net_put(hf_net *net, size_t peer, hf_bytes block, uint8_t ret_cid[HF_CID
 /* The same under a CID of any kind of 36 bytes. */
 void hf_net_put_as(hf_net *net, size_t peer, hf_bytes cid, hf_bytes block);
 void hf_net_copy_store(hf_net *net, size_t from, size_t to);
+/* The block of an item of the log, as the store has it. */
+hf_bytes hf_net_get(hf_net *net, size_t peer, size_t log, uint32_t index);
 /* The store loses the block of an item of the log. */
 void hf_net_lose(hf_net *net, size_t peer, size_t log, uint32_t index);
 /* After calling a peer's swarm by hand. */
