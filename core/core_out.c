@@ -189,6 +189,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t hf_core_deadline(const hf_core *core) {
     uint64_t at = earlier(earlier(hf_host_deadline(core->host), hf_core_relay_deadline(core)), earlier(hf_bitswap_deadline(core->bitswap), hf_gossip_deadline(core->gossip)));
+    at = earlier(at, hf_signal_deadline(core->signal));
     return earlier(at, earlier(hf_sync_deadline(core->sync), hf_core_db_deadline(core)));
 }
 
@@ -197,6 +198,7 @@ void hf_core_tick(hf_core *core, uint64_t now_ms) {
     hf_bitswap_tick(core->bitswap, now_ms);
     hf_gossip_tick(core->gossip, now_ms);
     hf_sync_tick(core->sync, now_ms);
+    hf_signal_tick(core->signal, now_ms);
     hf_core_db_tick(core, now_ms);
     hf_core_relay_tick(core, now_ms);
 }

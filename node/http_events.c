@@ -3,12 +3,13 @@
 
 enum { QUEUED_MAX = 4096 };
 
-static const char HEAD[] = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n";
+static const char HEAD[] = "content-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n";
 
 void hf_events_begin(hf_client *c, bool head) {
     hf_http *http = c->http;
     bool over = head || http->stopping;
     hf_buf_clear(&http->scratch);
+    hf_http_add_status(&http->scratch, 200, hf_node_wall());
     hf_buf_add_str(&http->scratch, HEAD);
     hf_buf_add_str(&http->scratch, over ? "connection: close\r\n\r\n" : "\r\nretry: 1000\n\n");
     if (http->scratch.err) return hf_client_shut(c);

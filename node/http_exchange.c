@@ -25,7 +25,7 @@ static void answer_now(hf_client *c, const hf_response *response, bool head) {
     c->last |= c->http->stopping;
     hf_exchange_count(c->http, response->status);
     hf_buf_clear(buf);
-    bool body = hf_http_add_head(buf, response, !c->last);
+    bool body = hf_http_add_head(buf, response, hf_node_wall(), !c->last);
     if (buf->err) return hf_client_shut(c);
     hf_client_send(c, hf_buf_bytes(buf), body && !head ? response->body : HF_BYTES(NULL, 0));
 }
@@ -34,7 +34,7 @@ static void answer_later(hf_client *c, const hf_response *response, uint64_t seq
     hf_http *http = c->http;
     c->last |= http->stopping;
     hf_exchange_count(http, response->status);
-    if (hf_http_add_head(&c->out, response, !c->last)) hf_buf_add(&c->out, response->body);
+    if (hf_http_add_head(&c->out, response, hf_node_wall(), !c->last)) hf_buf_add(&c->out, response->body);
     if (c->out.err) return hf_client_shut(c);
     c->phase = HF_PHASE_WAITING;
     c->seq = seq;

@@ -35,11 +35,7 @@ static void send_head(hf_client *c, const hf_gateway_out *out) {
     c->last |= !out->has_length && !bodyless && !c->ipfs.newest; /* its end is the connection's */
     hf_exchange_count(c->http, (unsigned)out->status);
     hf_buf_clear(buf);
-    hf_buf_add_str(buf, "HTTP/1.1 ");
-    hf_buf_add_u64(buf, (uint64_t)out->status);
-    hf_buf_add_byte(buf, ' ');
-    hf_buf_add_str(buf, hf_http_reason((unsigned)out->status));
-    hf_buf_add_str(buf, "\r\n");
+    hf_http_add_status(buf, (unsigned)out->status, hf_node_wall());
     for (size_t i = 0; i < out->n_headers; i++) {
         hf_buf_add(buf, out->headers[i].name);
         hf_buf_add_str(buf, ": ");

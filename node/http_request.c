@@ -1,6 +1,8 @@
 /* http_request: see http_request.h. */
 #include "http_request.h"
 
+#include "../core/app/date.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -145,12 +147,19 @@ const char *hf_http_reason(unsigned status) {
     }
 }
 
-bool hf_http_add_head(hf_buf *buf, const hf_response *response, bool keep_alive) {
+void hf_http_add_status(hf_buf *buf, unsigned status, uint64_t wall_ms) {
     hf_buf_add_str(buf, "HTTP/1.1 ");
-    hf_buf_add_u64(buf, response->status);
+    hf_buf_add_u64(buf, status);
     hf_buf_add_byte(buf, ' ');
-    hf_buf_add_str(buf, hf_http_reason(response->status));
-    hf_buf_add_str(buf, "\r\nx-served-by: node\r\n");
+    hf_buf_add_str(buf, hf_http_reason(status));
+    hf_buf_add_str(buf, "\r\ndate: ");
+    hf_date_add_http(buf, (int64_t)wall_ms);
+    hf_buf_add_str(buf, "\r\n");
+}
+
+bool hf_http_add_head(hf_buf *buf, const hf_response *response, uint64_t wall_ms, bool keep_alive) {
+    hf_http_add_status(buf, response->status, wall_ms);
+    hf_buf_add_str(buf, "x-served-by: node\r\n");
     for (size_t i = 0; i < response->n_headers; i++) {
         hf_buf_add(buf, response->headers[i].name);
         hf_buf_add_str(buf, ": ");

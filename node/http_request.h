@@ -18,6 +18,8 @@ unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bo
 
 /* "Not Found" and so on. */
 const char *hf_http_reason(unsigned status);
-/* Status line and headers. Returns whether a body follows. */
-bool hf_http_add_head(hf_buf *buf, const hf_response *response, bool keep_alive);
+/* Status line and Date (RFC 9110 6.6.1). wall_ms: since 1970. */
+void hf_http_add_status(hf_buf *buf, unsigned status, uint64_t wall_ms);
+/* These and all headers. Returns whether a body follows. */
+bool hf_http_add_head(hf_buf *buf, const hf_response *response, uint64_t wall_ms, bool keep_alive);
 #endif

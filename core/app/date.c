@@ -90,3 +90,31 @@ void hf_date_add_text(hf_buf *buf, int64_t ms) {
     hf_buf_add(buf, HF_BYTES(clock, (size_t)(put_parts(clock, ':', 2, d.hour, d.minute) - clock)));
     hf_buf_add_str(buf, " UTC");
 }
+
+/* 1970-01-01 was a Thursday. */
+static unsigned weekday(int64_t ms) {
+    if (ms < MS_MIN) ms = MS_MIN;
+    if (ms > MS_MAX) ms = MS_MAX;
+    int64_t days = ms / DAY_MS - (ms % DAY_MS < 0);
+    return (unsigned)((days % 7 + 11) % 7);
+}
+
+void hf_date_add_http(hf_buf *buf, int64_t ms) {
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    date d = split(ms);
+    uint8_t text[32], *at = text;
+    for (unsigned i = 0; i < 3; i++) *at++ = (uint8_t)days[weekday(ms) * 3 + i];
+    *at++ = ',';
+    *at++ = ' ';
+    at = put_digits(at, d.day, 2);
+    *at++ = ' ';
+    for (unsigned i = 0; i < 3; i++) *at++ = (uint8_t)months[(d.month - 1) * 3 + i];
+    *at++ = ' ';
+    at = put_digits(at, d.year, 4);
+    *at++ = ' ';
+    at = put_parts(at, ':', 2, d.hour, d.minute);
+    *at++ = ':';
+    at = put_digits(at, d.second, 2);
+    hf_buf_add(buf, HF_BYTES(text, (size_t)(at - text)));
+    hf_buf_add_str(buf, " GMT");
+}

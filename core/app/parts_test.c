@@ -159,16 +159,16 @@ HF_TEST(form_reads_fields) {
 HF_TEST(date_writes_utc) {
     static const struct {
         int64_t ms;
-        const char *iso, *text;
+        const char *iso, *text, *http;
     } cases[] = {
-        {0, "1970-01-01T00:00:00.000Z", "1 January 1970, 00:00 UTC"},
-        {951782400000, "2000-02-29T00:00:00.000Z", "29 February 2000, 00:00 UTC"},
-        {1709208000123, "2024-02-29T12:00:00.123Z", "29 February 2024, 12:00 UTC"},
-        {1735689599999, "2024-12-31T23:59:59.999Z", "31 December 2024, 23:59 UTC"},
-        {4107542400000, "2100-03-01T00:00:00.000Z", "1 March 2100, 00:00 UTC"},
-        {-1, "1969-12-31T23:59:59.999Z", "31 December 1969, 23:59 UTC"},
-        {INT64_MAX, "9999-12-31T23:59:59.999Z", "31 December 9999, 23:59 UTC"},
-        {INT64_MIN, "0001-01-01T00:00:00.000Z", "1 January 1, 00:00 UTC"},
+        {0, "1970-01-01T00:00:00.000Z", "1 January 1970, 00:00 UTC", "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {951782400000, "2000-02-29T00:00:00.000Z", "29 February 2000, 00:00 UTC", "Tue, 29 Feb 2000 00:00:00 GMT"},
+        {1709208000123, "2024-02-29T12:00:00.123Z", "29 February 2024, 12:00 UTC", "Thu, 29 Feb 2024 12:00:00 GMT"},
+        {1735689599999, "2024-12-31T23:59:59.999Z", "31 December 2024, 23:59 UTC", "Tue, 31 Dec 2024 23:59:59 GMT"},
+        {4107542400000, "2100-03-01T00:00:00.000Z", "1 March 2100, 00:00 UTC", "Mon, 01 Mar 2100 00:00:00 GMT"},
+        {-1, "1969-12-31T23:59:59.999Z", "31 December 1969, 23:59 UTC", "Wed, 31 Dec 1969 23:59:59 GMT"},
+        {INT64_MAX, "9999-12-31T23:59:59.999Z", "31 December 9999, 23:59 UTC", "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {INT64_MIN, "0001-01-01T00:00:00.000Z", "1 January 1, 00:00 UTC", "Mon, 01 Jan 0001 00:00:00 GMT"},
     };
     hf_buf buf;
     hf_buf_init(&buf, hf_test_mem());
@@ -182,6 +182,9 @@ HF_TEST(date_writes_utc) {
         hf_buf_clear(&buf);
         hf_date_add_text(&buf, cases[i].ms);
         CHECK_BYTES(hf_buf_bytes(&buf), hf_str(cases[i].text));
+        hf_buf_clear(&buf);
+        hf_date_add_http(&buf, cases[i].ms);
+        CHECK_BYTES(hf_buf_bytes(&buf), hf_str(cases[i].http));
     }
     hf_buf_deinit(&buf);
 }

@@ -9,6 +9,7 @@
 enum {
     RATE_PER_S = 100, RATE_BURST = 200,      /* setting up one direct way takes about 10 messages a side */
     QUEUE_MAX = 512,                         /* outputs nobody has drained: more are dropped and the sender is told nothing */
+    LISTS_MS = 1000,                         /* everybody is told who is here at most so often: a thousand who come at once are one change */
 };
 
 typedef struct link {
@@ -16,6 +17,7 @@ typedef struct link {
     hf_peer_id peer;
     uint64_t stream;
     bool open, wants;                  /* open: negotiated; wants: the peer asked to be introduced */
+    bool again;                        /* the peer came another way meanwhile: when this one is gone, there may be that */
     hf_buf in;                         /* of a message that is not complete yet */
     hf_peer_id *listed;                /* whom this peer can introduce us to */
     size_t n_listed, listed_cap;
@@ -40,12 +42,13 @@ struct hf_signal {
     link *links;
     news *first, **last, *shown;       /* shown: what the last next() gave out */
     size_t n_news;
+    uint64_t lists_ms, lists_due_ms;   /* when all were told last; UINT64_MAX, or when they are to be */
 };
 
 hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants) {
     hf_signal *s = hf_alloc(mem, sizeof *s);
     if (!s) return NULL;
-    *s = (hf_signal){.mem = mem, .swarm = swarm, .tag = tag, .wants = wants};
+    *s = (hf_signal){.mem = mem, .swarm = swarm, .tag = tag, .wants = wants, .lists_due_ms = UINT64_MAX};
     s->last = &s->first;
     if (hf_swarm_protocol(swarm, HF_TEXT(HF_SIGNAL_PROTOCOL), tag)) {
         hf_release(mem, s, sizeof *s);
@@ -103,6 +106,8 @@ static void send_data(hf_signal *s, uint64_t now_ms, link *l, uint64_t kind, con
 
 /* Tells everybody who wants to know who else is here. */
 static void send_lists(hf_signal *s, uint64_t now_ms) {
+    s->lists_ms = now_ms;
+    s->lists_due_ms = UINT64_MAX;
     for (link *to = s->links; to; to = to->next) {
         if (!to->open || !to->wants) continue;
         hf_signal_message m = {.kind = HF_SIGNAL_LIST};
@@ -110,6 +115,18 @@ static void send_lists(hf_signal *s, uint64_t now_ms) {
             if (l->wants && !hf_peer_id_eq(&l->peer, &to->peer)) m.peers[m.n_peers++] = l->peer;
         message_send(s, now_ms, to, &m);
     }
+}
+
+static void lists_changed(hf_signal *s, uint64_t now_ms) {
+    if (s->lists_due_ms != UINT64_MAX) return;
+    if (!s->lists_ms || now_ms >= s->lists_ms + LISTS_MS) send_lists(s, now_ms);
+    else s->lists_due_ms = s->lists_ms + LISTS_MS;
+}
+
+uint64_t hf_signal_deadline(const hf_signal *s) { return s->lists_due_ms; }
+
+void hf_signal_tick(hf_signal *s, uint64_t now_ms) {
+    if (s->lists_due_ms <= now_ms) send_lists(s, now_ms);
 }
 
 /* ---- links ---- */
@@ -190,8 +207,9 @@ static bool got_message(hf_signal *s, uint64_t now_ms, link *l, hf_bytes bytes) 
     if (!within_budget(l, now_ms)) return abuse(s, now_ms, l, "signals faster than 100 a second"), false;
     if (hf_signal_message_read(bytes, &m)) return abuse(s, now_ms, l, "malformed signal"), false;
     if (m.kind == HF_SIGNAL_HELLO) {
+        bool new = l->wants != m.wants;
         l->wants = m.wants;
-        send_lists(s, now_ms);
+        if (new) lists_changed(s, now_ms);
     } else if (m.kind == HF_SIGNAL_LIST) got_list(s, l, &m);
     else if (m.kind == HF_SIGNAL_CARRY) got_carry(s, now_ms, l, &m);
     else report(s, HF_SIGNAL_RECEIVED, &m.peer, m.data, NULL);
@@ -215,21 +233,49 @@ static void got_bytes(hf_signal *s, uint64_t now_ms, link *l, hf_bytes bytes) {
 
 /* ---- the swarm's news ---- */
 
+static void open_to(hf_signal *s, uint64_t now_ms, const hf_peer_id *peer) {
+    if (!hf_swarm_peer_speaks(s->swarm, peer, HF_TEXT(HF_SIGNAL_PROTOCOL))) return;
+    /* Both sides learn of each other at about the same time; the one with the lower ID opens. */
+    if (hf_cmp(hf_peer_id_bytes(hf_swarm_self(s->swarm)), hf_peer_id_bytes(peer)) > 0) return;
+    uint64_t stream;
+    if (hf_swarm_stream_open(s->swarm, now_ms, peer, HF_TEXT(HF_SIGNAL_PROTOCOL), s->tag, &stream)) return;
+    link *l = link_add(s, peer, stream, now_ms);
+    if (!l) hf_swarm_stream_reset(s->swarm, now_ms, stream);
+}
+
 static void identified(hf_signal *s, uint64_t now_ms, const hf_swarm_out *e) {
     for (link *l = s->links; l; l = l->next)
-        if (hf_peer_id_eq(&l->peer, &e->peer)) return;
-    if (!hf_swarm_peer_speaks(s->swarm, &e->peer, HF_TEXT(HF_SIGNAL_PROTOCOL))) return;
-    /* Both sides learn of each other at about the same time; the one with the lower ID opens. */
-    if (hf_cmp(hf_peer_id_bytes(hf_swarm_self(s->swarm)), hf_peer_id_bytes(&e->peer)) > 0) return;
-    uint64_t stream;
-    if (hf_swarm_stream_open(s->swarm, now_ms, &e->peer, HF_TEXT(HF_SIGNAL_PROTOCOL), s->tag, &stream)) return;
-    link *l = link_add(s, &e->peer, stream, now_ms);
-    if (!l) hf_swarm_stream_reset(s->swarm, now_ms, stream);
+        if (hf_peer_id_eq(&l->peer, &e->peer)) {
+            l->again = true;
+            return;
+        }
+    open_to(s, now_ms, &e->peer);
+}
+
+static void gone(hf_signal *s, uint64_t now_ms, link *l) {
+    bool wanted = l->wants, again = l->again;
+    hf_peer_id peer = l->peer;
+    report(s, HF_SIGNAL_PEERS, &peer, HF_BYTES(NULL, 0), NULL); /* it introduces us to nobody now */
+    link_drop(s, l);
+    if (wanted) lists_changed(s, now_ms);
+    if (again) open_to(s, now_ms, &peer);
+}
+
+/* A peer has one stream: with a new one it came back before its old one was missed here. What it may say does not grow by that. */
+static link *link_take_over(hf_signal *s, uint64_t now_ms, const hf_swarm_out *e) {
+    link *l = s->links;
+    while (l && !hf_peer_id_eq(&l->peer, &e->peer)) l = l->next;
+    if (!l) return link_add(s, &e->peer, e->stream, now_ms);
+    uint64_t old = l->stream;
+    l->stream = e->stream;
+    hf_buf_clear(&l->in);
+    hf_swarm_stream_reset(s->swarm, now_ms, old);
+    return l;
 }
 
 static void opened(hf_signal *s, uint64_t now_ms, const hf_swarm_out *e) {
     link *l = link_of_stream(s, e->stream);
-    if (!l) l = link_add(s, &e->peer, e->stream, now_ms);
+    if (!l) l = link_take_over(s, now_ms, e);
     if (!l) return hf_swarm_stream_reset(s->swarm, now_ms, e->stream);
     l->open = true;
     send_hello(s, now_ms, l);
@@ -242,12 +288,7 @@ void hf_signal_event(hf_signal *s, uint64_t now_ms, const hf_swarm_out *e) {
     if (!l) return;
     if (e->kind == HF_SWARM_STREAM_DATA) got_bytes(s, now_ms, l, e->bytes);
     else if (e->kind == HF_SWARM_STREAM_FIN) hf_swarm_stream_finish(s->swarm, now_ms, e->stream);
-    else if (e->kind == HF_SWARM_STREAM_GONE) {
-        bool wanted = l->wants;
-        report(s, HF_SIGNAL_PEERS, &l->peer, HF_BYTES(NULL, 0), NULL); /* it introduces us to nobody now */
-        link_drop(s, l);
-        if (wanted) send_lists(s, now_ms);
-    }
+    else if (e->kind == HF_SWARM_STREAM_GONE) gone(s, now_ms, l);
 }
 
 hf_err hf_signal_send(hf_signal *s, uint64_t now_ms, const hf_peer_id *to, hf_bytes data) {

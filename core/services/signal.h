@@ -7,7 +7,8 @@
  *   peers 3 (PEERS, repeated bytes): everybody here who wants to be introduced, without the receiver
  *   peer 4, data 5: to whom (CARRY, to a carrier) or from whom (DELIVER). The carrier writes the sender's authenticated ID itself, so
  *   a message's origin is as sure as its carrier is honest; what is agreed on is proved by Noise on the way that comes of it.
- * One hop only: a carrier delivers to its own connections. Limits: 64 KiB a message, 100 messages a second a peer (burst 200), 64 peers a list.
+ * One hop only: a carrier delivers to its own connections. Limits: one stream a peer (a newer one takes the place of the old), 64 KiB a message,
+ * 100 messages a second a peer (burst 200), 64 peers a list, lists at most once a second.
  */
 #ifndef HF_SIGNAL_H
 #define HF_SIGNAL_H
@@ -21,6 +22,9 @@ typedef struct hf_signal hf_signal;
 /* `wants`: ask to be introduced. Carrying for others is always on. */
 hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants);
 void hf_signal_free(hf_signal *signal);
+/* UINT64_MAX: none. */
+uint64_t hf_signal_deadline(const hf_signal *signal);
+void hf_signal_tick(hf_signal *signal, uint64_t now_ms);
 /* Swarm events of our tag, and every IDENTIFIED. */
 void hf_signal_event(hf_signal *signal, uint64_t now_ms, const hf_swarm_out *event);
 /* Sends `data` to `to`: directly when connected, else through every connected carrier that listed it. HF_NOT_FOUND: nobody can reach it. */

@@ -171,6 +171,7 @@ test('HEAD is GET without a body, and If-None-Match is answered 304', async () =
   for (const path of ['/', `/todos/${id}`, '/static/app.css', '/api/v1/todos', '/_holdfast/page.js', '/healthz', '/.well-known/holdfast.json']) {
     const [whole, head] = [await ask(node, path), await ask(node, path, { method: 'HEAD' })]
     equal([head.status, head.headers['content-length'], head.headers.etag, head.body.length], [200, String(whole.body.length), whole.headers.etag, 0], `HEAD ${path}`)
+    ok(Math.abs(Date.parse(whole.headers.date) - Date.now()) < 60_000 && head.headers.date.endsWith(' GMT'), `Date of ${path}: ${whole.headers.date}`)
     if (!whole.headers.etag) continue
     const known = await ask(node, path, { headers: { 'if-none-match': whole.headers.etag } })
     equal([known.status, known.headers.etag, known.body.length], [304, whole.headers.etag, 0], `304 ${path}`)
