@@ -9,7 +9,7 @@
 enum {
     RATE_PER_S = 100, RATE_BURST = 200,      /* setting up one direct way takes about 10 messages a side */
     QUEUE_MAX = 512,                         /* outputs nobody has drained: more are dropped and the sender is told nothing */
-    LISTS_MS = 1000,                         /* everybody is told who is here at most so often: a thousand who come at once are one change */
+    LISTS_MS = 250,                          /* everybody is told who is here at most so often: a thousand who come at once are a few changes */
 };
 
 typedef struct link {

@@ -8,7 +8,7 @@
  *   peer 4, data 5: to whom (CARRY, to a carrier) or from whom (DELIVER). The carrier writes the sender's authenticated ID itself, so
  *   a message's origin is as sure as its carrier is honest; what is agreed on is proved by Noise on the way that comes of it.
  * One hop only: a carrier delivers to its own connections. Limits: one stream a peer (a newer one takes the place of the old), 64 KiB a message,
- * 100 messages a second a peer (burst 200), 64 peers a list, lists at most once a second.
+ * 100 messages a second a peer (burst 200), 64 peers a list, lists at most every 250 ms.
  */
 #ifndef HF_SIGNAL_H
 #define HF_SIGNAL_H
