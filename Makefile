@@ -56,7 +56,7 @@ all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
 run: all
 	tools/demo.sh
 
-test: all build/unit build/unit.wasm build/sim build/sim.wasm build/.setup-npm
+test: all build/unit build/unit.wasm build/sim build/sim.wasm build/replay/all build/.setup-npm
 	@tests/run.sh
 
 # A random hour of the simulator.
@@ -212,19 +212,30 @@ bench: $(BENCHES:%_bench.c=build/bench/%) $(BENCHES:%_bench.c=build/bench/%.wasm
 	    echo "$$b, native"; $$b && echo "$$b, WebAssembly" && node --no-warnings tests/kit/wasi.mjs $$b.wasm || exit 1; done
 	@bench/run.sh
 
-# ---- fuzzing: each *_fuzz.c is a program of its own; what it finds interesting stays in build/corpus ----
+# ---- fuzzing: see docs/reference/fuzzing.md ----
 FUZZ_SECONDS = 30
+# Each *_fuzz.c is a program of its own, its core instrumented for libFuzzer; what it finds interesting stays in build/corpus.
 build/fuzz/%: build/fuzzed/%_fuzz.o build/fuzzed/core.a
-	@mkdir -p $(@D); $(CC) $(CHECKED) -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS)
+	@mkdir -p $(@D); $(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS)
 # The node's take from the node what they use.
 build/fuzzed/node.a: $(call objects,fuzzed,$(filter-out node/main.c,$(NODE))) $(call llhttp_of,fuzzed)
 	@rm -f $@; $(AR) rcs $@ $^
 build/fuzz/node/%: build/fuzzed/node/%_fuzz.o build/fuzzed/node.a build/fuzzed/core.a
-	@mkdir -p $(@D); $(CC) $(CHECKED) -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) -Wl,--as-needed $(NODE_LIBS)
-fuzz: $(FUZZERS:%_fuzz.c=build/fuzz/%)
-	@for f in $(FUZZERS:%_fuzz.c=%); do mkdir -p build/corpus/$$f build/crashes; echo "fuzz $$f"; \
-	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \
-	    -artifact_prefix=build/crashes/ build/corpus/$$f $$(ls -d fuzz/$$f 2>/dev/null) || exit 1; done
+	@mkdir -p $(@D); $(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) -Wl,--as-needed $(NODE_LIBS)
+fuzz: $(foreach f,$(FUZZERS:%_fuzz.c=%),$(if $(findstring $(ONLY),$f),build/fuzz/$f))
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(^:build/fuzz/%=%)
+
+# All of them in one program that takes a target's name first: for the tests, over the objects of the unit tests, so that only the targets themselves are
+# compiled anew; and for coverage. Each gets a name of its own for the one function that all define.
+fuzz_part = $(call compile,$(1),$(2) $(POSIX) -fsanitize=fuzzer-no-link -DLLVMFuzzerTestOneInput=hf_fuzz_$(subst /,_,$*))
+build/replay/%_fuzz.o: %_fuzz.c | build/.setup
+	$(call fuzz_part,replay,$(CHECKED))
+build/replay/targets.inc: $(FUZZERS) Makefile
+	@mkdir -p $(@D); printf '%s\n' $(foreach f,$(FUZZERS:%_fuzz.c=%),'TARGET("$f", hf_fuzz_$(subst /,_,$f))') >$@
+build/replay/main.o: tests/fuzz/main.c build/replay/targets.inc
+	$(call compile,replay,$(CHECKED) -Ibuild/replay)
+build/replay/all: build/replay/main.o $(FUZZERS:%.c=build/replay/%.o) $(filter-out %/main.o,$(call objects,checked,$(NODE))) $(call llhttp_of,checked) build/checked/core.a
+	$(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
 
 # ---- lint ----
 LINTED = $(CORE) $(SIM) $(NODE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT)
