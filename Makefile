@@ -194,7 +194,7 @@ build/bench/p2p_peer: build/native/bench/p2p_peer.o $(call SHELL_OF,native)
 	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
 build/bench/p2p_crowd: build/native/bench/p2p_crowd.o build/native/core.a
 	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@ $(CORE_LIBS)
-build/bench/db_adds: build/native/bench/db_adds.o
+build/bench/db_adds build/bench/floor: build/bench/%: build/native/bench/%.o
 	@mkdir -p $(@D); $(CC) $(LINK) $^ -o $@
 # The test program for libp2p's unified-testing: for its image, and sanitized for our own test (they need libhiredis).
 build/transport: build/native/tests/interop/transport/main.o $(call SHELL_OF,native)
@@ -206,7 +206,7 @@ PEERS = $(wildcard bench/peers/sveltekit/src/*.* bench/peers/sveltekit/src/*/*.*
 build/.setup-bench: bench/package-lock.json $(PEERS) | build/.setup-npm
 	@tools/setup.sh bench
 	@touch $@
-bench: all build/bench/verify build/bench/crowd build/bench/p2p_peer build/bench/p2p_crowd build/bench/db_adds build/.setup-bench
+bench: all build/bench/verify build/bench/crowd build/bench/p2p_peer build/bench/p2p_crowd build/bench/db_adds build/bench/floor build/.setup-bench
 bench: $(BENCHES:%_bench.c=build/bench/%) $(BENCHES:%_bench.c=build/bench/%.wasm)
 	@for b in $(BENCHES:%_bench.c=build/bench/%); do \
 	    echo "$$b, native"; $$b && echo "$$b, WebAssembly" && node --no-warnings tests/kit/wasi.mjs $$b.wasm || exit 1; done

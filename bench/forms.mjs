@@ -1,10 +1,9 @@
 /* forms: POST /todos, answered when it is on the disk, against SvelteKit over SQLite (WAL, synchronous=FULL). Both start every round with an empty
- * database, so that both lists grow alike. With one connection the disk sets the pace of both; the last line compares ours with the disk itself: blocks
- * like ours, a commit each, in a loop. */
-import Database from 'better-sqlite3'
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
-import { bench, compare, median, Node, rounds, SECONDS, sveltekit, tempDir, wrk } from './kit.mjs'
+ * database, so that both lists grow alike. With one connection the disk and the way between the two programs set the pace of both; the last lines compare
+ * with that alone: a server that writes the body to a file, waits for the disk and answers. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { bench, BUILD, compare, median, Node, onExit, rounds, sveltekit, tempDir, wrk } from './kit.mjs'
 
 async function oursFor (connections) {
   const node = await (await Node.make({ flags: ['--log-level', 'error'] })).start()
@@ -21,29 +20,25 @@ async function svelteFor (connections) {
   return rate
 }
 
-function commits () {
-  const db = new Database(join(tempDir(), 'bare.db'))
-  db.pragma('journal_mode = WAL')
-  db.pragma('synchronous = FULL')
-  db.exec('CREATE TABLE blocks (seq INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, address TEXT NOT NULL, block BLOB NOT NULL)')
-  const insert = db.prepare('INSERT INTO blocks (cid, address, block) VALUES (?, ?, ?)')
-  const block = randomBytes(1000)
-  const address = 'a'.repeat(60)
-  let n = 0
-  const began = performance.now()
-  while (performance.now() - began < SECONDS * 1000) {
-    insert.run(randomBytes(36), address, block)
-    n++
-  }
-  const rate = n * 1000 / (performance.now() - began)
-  db.close()
+/* The least that one connection can cost here: bench/floor.c writes the body, waits for the disk and answers. */
+async function floorFor () {
+  const child = spawn(`${BUILD}/bench/floor`, [tempDir()], { stdio: ['pipe', 'pipe', 'inherit'] })
+  onExit(() => child.kill('SIGKILL'))
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  const [line] = await once(child.stdout, 'data')
+  const { rate } = await wrk({ origin: `http://127.0.0.1:${Number(line)}`, process: child }, { connections: 1, script: 'forms.lua' })
+  child.stdin.end()
+  await gone
   return rate
 }
 
 await bench('forms', async () => {
   for (const [connections, goal] of [[64, 8], [1, 3]]) {
-    const { ours, svelte, bare } = await rounds({ ours: () => oursFor(connections), svelte: () => svelteFor(connections), bare: commits })
+    const one = connections === 1
+    const { ours, svelte, floor } = await rounds({ ours: () => oursFor(connections), svelte: () => svelteFor(connections), ...one && { floor: floorFor } })
     compare(`forms, durable, ${connections} connection${connections > 1 ? 's' : ''}, against SvelteKit`, median(ours), median(svelte), 'forms/s', ['>=', goal])
-    if (connections === 1) compare('forms, durable, 1 connection, against bare commits', median(ours), median(bare), 'forms/s')
+    if (!one) continue
+    compare('forms, durable, 1 connection, against a server that only writes and answers', median(ours), median(floor), 'forms/s')
+    compare('that server itself against SvelteKit', median(floor), median(svelte), 'forms/s')
   }
 })
