@@ -9,6 +9,8 @@
 #   tools/setup.sh bench  for benchmarks: nginx, wrk, and the peers from npm (into bench/node_modules), built
 set -euo pipefail
 cd "$(dirname "$0")/.."
+mkdir -p build/deps
+[ -n "${SETUP_ALONE:-}" ] || SETUP_ALONE=1 exec flock -o build/deps "tools/${0##*/}" "$@" # one at a time
 
 packages="
     clang clang-tidy clang-format lld llvm make git
@@ -131,7 +133,6 @@ build_peers() {
     (cd bench/peers/sveltekit && quietly ../../node_modules/.bin/vite build)
 }
 
-mkdir -p build "$deps"
 case ${1:-} in
 "")
     log=$PWD/build/setup.log
