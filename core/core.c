@@ -105,7 +105,7 @@ static hf_err peer_init(hf_core *core) {
     core->bitswap = hf_bitswap_new(core->mem, core->swarm, TAG_BITSWAP, blocks);
     if (!core->bitswap) return HF_NOMEM;
     hf_gossip_config gossip = {.ed25519_seed = config.ed25519_seed, .random = config.random, .random_ctx = config.random_ctx,
-                               .px = core->config.names_peers};
+                               .spread = core->config.spread, .px = core->config.names_peers};
     core->gossip = hf_gossip_new(core->mem, core->swarm, TAG_GOSSIP, &gossip);
     if (!core->gossip) return HF_NOMEM;
     core->sync = hf_sync_new(core->mem, core->swarm, core->bitswap, blocks, TAG_SYNC);

@@ -2,6 +2,7 @@
 #include "p2pd.h"
 
 #include "p2pd_private.h"
+#include "spread.h"
 
 #include "../core/codec/multiaddr.h"
 
@@ -245,6 +246,7 @@ static void stop(hf_p2pd *d) {
     hf_p2pd_manager_free(d->manager);
     hf_p2pd_pubsub_free(d);
     hf_host_free(d->host);
+    hf_threads_close(d->threads);
     hf_p2pd_key_drop(&d->key);
     hf_map_deinit(&d->streams);
     for (size_t i = 0; i < d->n_handlers; i++) {

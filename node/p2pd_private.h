@@ -89,6 +89,7 @@ struct hf_p2pd {
     hf_relay *relay;     /* NULL, as the two below: not asked for */
     hf_gossip *gossip;
     hf_kad *kad;
+    struct hf_threads *threads; /* spread.h; for messages' signatures */
     struct hf_p2pd_pubsub *pubsub;
     hf_p2pd_sock *socks;
     hf_map streams;      /* id -> sock */

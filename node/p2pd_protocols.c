@@ -1,5 +1,6 @@
 /* p2pd_protocols: the host's parts, as the flags want them: see p2pd_private.h. */
 #include "p2pd_private.h"
+#include "spread.h"
 
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,7 @@ static hf_err add_relay(hf_p2pd *d) {
 static hf_err add_gossip(hf_p2pd *d) {
     hf_gossip_config config = {.ed25519_seed = d->key.seed, .random = hf_p2pd_random, .flood_only = !strcmp(d->flags->router, "floodsub")};
     config.heartbeat_ms = (uint32_t)d->flags->heartbeat_ms;
+    config.spread = hf_threads_spread(d->threads = hf_threads_open());
     return hf_host_add_gossip(d->host, &d->mem, TAG_GOSSIP, &config, &d->gossip);
 }
 

@@ -103,6 +103,7 @@ hf_gossip *hf_gossip_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, const hf_go
     fill(g, config);
     g->self = *hf_swarm_self(swarm);
     hf_err err = g->key.err;
+    if (config->spread && !(g->ahead = hf_gossip_ahead_new(mem))) err = HF_NOMEM;
     for (size_t i = config->flood_only ? 1 : HF_COUNT(names); i-- > 0 && !err;) err = hf_swarm_protocol(swarm, hf_str(names[i]), tag + (uint32_t)i);
     if (!err) return g;
     hf_gossip_free(g);
@@ -137,6 +138,7 @@ void hf_gossip_free(hf_gossip *g) {
     }
     hf_map *maps[] = {&g->peers, &g->numbers, &g->topics, &g->ips, &g->seen_map};
     for (size_t i = 0; i < HF_COUNT(maps); i++) hf_map_deinit(maps[i]);
+    hf_gossip_ahead_free(g);
     hf_buf_deinit(&g->key);
     hf_buf_deinit(&g->scratch);
     hf_release(g->mem, g->picks, g->picks_cap * sizeof *g->picks);

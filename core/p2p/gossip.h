@@ -59,6 +59,7 @@ typedef struct hf_gossip_config {
     const uint8_t *ed25519_seed;                     /* 32 bytes, copied: of the swarm's peer ID */
     void (*random)(void *ctx, uint8_t *out, size_t len); /* used in hf_gossip_new only */
     void *random_ctx;
+    const hf_spread *spread;                         /* for checking signatures of messages that came together; NULL: one after another. Borrowed */
     hf_gossip_score_params score;
     bool ids_by_specification;
     bool flood_only;                                 /* speak floodsub only */

@@ -189,5 +189,6 @@ void hf_gossip_heartbeat(hf_gossip *g, uint64_t now_ms) {
     g->beat++;
     hf_gossip_history_tick(g);
     hf_gossip_seen_tick(g, now_ms);
+    hf_gossip_ahead_tick(g);
     hf_gossip_flush(g, now_ms);
 }

@@ -1,43 +1,7 @@
 /* Gossip among peers that do not mean well: what they cost is bounded, and what they do is counted against them. */
 #include "gossip_test.h"
 
-#include "../crypto/crypto.h"
-
 static const hf_gossip_config plain = {.seen_ms = 0};
-
-/* An RPC with one message by the author with this seed byte; `spoil` says which part is wrong. */
-enum { SOUND, NO_SIGNATURE, WRONG_SIGNATURE, NO_SEQNO, OTHER_KEY, NO_AUTHOR };
-static void add_message(hf_buf *rpc, uint8_t author, uint64_t number, int spoil, size_t len, hf_gossip_id *ret_id) {
-    uint8_t seed[32] = {author}, other[32] = {99}, public_key[32], other_key[32], signature[64], *data = hf_alloc(hf_test_mem(), len + 4);
-    uint32_t small = (uint32_t)number;
-    memcpy(data, &small, 4);
-    hf_ed25519_public(seed, public_key);
-    hf_ed25519_public(other, other_key);
-    hf_buf key, input;
-    hf_buf_init(&key, hf_test_mem());
-    hf_buf_init(&input, hf_test_mem());
-    hf_public_key_add(&key, public_key);
-    hf_gossip_verified v = {.key_len = 36};
-    memcpy(v.key, key.ptr, 36);
-    CHECK_ERR(hf_peer_id_of_key(hf_buf_bytes(&key), &v.from), HF_OK);
-    hf_gossip_message m = {.from = hf_peer_id_bytes(&v.from), .data = HF_BYTES(data, len + 4), .seqno = HF_BYTES(&number, 8), .topic = TOPIC};
-    hf_gossip_add_signed(&input, &m);
-    hf_ed25519_sign(seed, public_key, hf_buf_bytes(&input), signature);
-    signature[5] ^= spoil == WRONG_SIGNATURE;
-    if (spoil != NO_SIGNATURE) m.signature = HF_BYTES(signature, 64);
-    if (spoil == NO_SEQNO) m.seqno = (hf_bytes){0};
-    if (spoil == NO_AUTHOR) m.from = (hf_bytes){0};
-    if (spoil == OTHER_KEY) {
-        hf_buf_clear(&key);
-        hf_public_key_add(&key, other_key);
-        m.key = hf_buf_bytes(&key);
-    }
-    hf_gossip_add_publish(rpc, &m);
-    if (ret_id) ret_id->len = (uint8_t)hf_gossip_id_of(&v, HF_BYTES(&number, 8), false, ret_id->bytes);
-    hf_buf_deinit(&key);
-    hf_buf_deinit(&input);
-    hf_release(hf_test_mem(), data, len + 4);
-}
 
 static void say_message(gnet *net, size_t raw, uint8_t author, uint64_t number, int spoil, size_t len) {
     hf_buf rpc;

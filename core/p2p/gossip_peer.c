@@ -287,7 +287,9 @@ static void take_bytes(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, hf_b
     size_t at = 0;
     if (waits) hf_buf_add(&peer->in, bytes);
     hf_err err = peer->in.err;
-    if (!err) err = take_rpcs(g, now_ms, peer, waits ? hf_buf_bytes(&peer->in) : bytes, &at);
+    if (waits) bytes = hf_buf_bytes(&peer->in);
+    if (!err) hf_gossip_look_ahead(g, peer, bytes);
+    if (!err) err = take_rpcs(g, now_ms, peer, bytes, &at);
     if (!err || err == HF_TRUNCATED) {
         if (waits) hf_buf_consume(&peer->in, at);
         else hf_buf_add(&peer->in, hf_sub(bytes, at, bytes.len));

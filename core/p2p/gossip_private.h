@@ -5,6 +5,7 @@
  *      gossip_topic.c       topics, who wants them, who is in our mesh
  *      gossip_cache.c       messages: which were seen, which can be fetched
  *      gossip_publish.c     messages: into and out of the cache, verdicts, onward
+ *      gossip_ahead.c       signatures of messages that came together, checked before their turn
  *      gossip_control.c     what a peer's RPC says
  *      gossip_heartbeat.c   once a second: meshes mended, gossip told, old things forgotten
  *      gossip_score.c       what a peer is worth
@@ -44,6 +45,7 @@ typedef struct hf_gossip_kept hf_gossip_kept;
 typedef struct hf_gossip_seen hf_gossip_seen;
 typedef struct hf_gossip_send hf_gossip_send;
 typedef struct hf_gossip_event_t hf_gossip_event_t;
+typedef struct hf_gossip_ahead hf_gossip_ahead;
 
 /* Peers from one address. */
 typedef struct hf_gossip_ip {
@@ -187,6 +189,7 @@ struct hf_gossip {
     size_t picks_cap;
     hf_bytes *ids; /* room for IHAVE and IWANT */
     size_t ids_cap;
+    hf_gossip_ahead *ahead; /* NULL: signatures are checked one after another */
     hf_gossip_stats stats;
 };
 
@@ -259,6 +262,15 @@ uint32_t hf_gossip_serve_count(hf_gossip *g, hf_gossip_kept *kept, const hf_goss
 /* ---- gossip_publish.c ---- */
 void hf_gossip_message_in(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, const hf_gossip_message *message);
 void hf_gossip_settle_pending(hf_gossip *g, uint64_t now_ms, hf_gossip_kept *kept, hf_gossip_verdict verdict);
+
+/* ---- gossip_ahead.c ---- */
+hf_gossip_ahead *hf_gossip_ahead_new(hf_mem *mem);
+void hf_gossip_ahead_free(hf_gossip *g);
+/* Once for each piece of the peer's stream, before it is dealt with: `bytes` are that and what waits before it. What does not fit is checked in its turn. */
+void hf_gossip_look_ahead(hf_gossip *g, hf_gossip_peer *peer, hf_bytes bytes);
+/* True: the signature was looked at; *ret_err as of hf_public_key_verify. */
+bool hf_gossip_was_checked(hf_gossip *g, const hf_gossip_verified *author, hf_bytes is_signed, hf_bytes signature, hf_err *ret_err);
+void hf_gossip_ahead_tick(hf_gossip *g); /* memory that nothing goes by is given back */
 
 /* ---- gossip_control.c ---- */
 void hf_gossip_rpc(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, hf_bytes rpc);

@@ -176,6 +176,8 @@ static hf_err verify(hf_gossip *g, const hf_gossip_message *m, const hf_gossip_v
     hf_buf_clear(&g->scratch);
     hf_gossip_add_signed(&g->scratch, m);
     if (g->scratch.err) return HF_NOMEM;
+    hf_err err;
+    if (hf_gossip_was_checked(g, author, hf_buf_bytes(&g->scratch), m->signature, &err)) return err;
     return hf_public_key_verify(HF_BYTES(author->key, author->key_len), hf_buf_bytes(&g->scratch), m->signature);
 }
 

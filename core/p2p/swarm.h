@@ -153,6 +153,10 @@ typedef struct hf_swarm_out {
 
 hf_swarm_kind hf_swarm_next(hf_swarm *swarm, hf_swarm_out *ret_out);
 
+/* The bytes of this stream that came and will be told next, a DATA event after another, while `each` returns true: so that costly work on them can be done
+ * at a time. They are told all the same. */
+void hf_swarm_stream_ahead(const hf_swarm *swarm, uint64_t stream, bool (*each)(void *ctx, hf_bytes bytes), void *ctx);
+
 /* When tick must be called at the latest; UINT64_MAX: no need. */
 uint64_t hf_swarm_deadline(const hf_swarm *swarm);
 void hf_swarm_tick(hf_swarm *swarm, uint64_t now_ms);

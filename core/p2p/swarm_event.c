@@ -156,3 +156,10 @@ hf_swarm_kind hf_swarm_next(hf_swarm *swarm, hf_swarm_out *ret_out) {
     *ret_out = (hf_swarm_out){.kind = HF_SWARM_NONE};
     return HF_SWARM_NONE;
 }
+
+void hf_swarm_stream_ahead(const hf_swarm *swarm, uint64_t stream, bool (*each)(void *ctx, hf_bytes bytes), void *ctx) {
+    bool goes_on = true;
+    for (const hf_event *e = swarm->event_first; e && goes_on; e = e->next)
+        if (e->kind == HF_SWARM_STREAM_DATA && e->stream->id == stream && !e->stream->muted)
+            goes_on = each(ctx, HF_BYTES(e->link->conn.plain.ptr + e->at, e->len));
+}
