@@ -95,6 +95,7 @@ static hf_err peer_init(hf_core *core) {
         .random = core->config.random,
         .random_ctx = core->config.random_ctx,
         .conns_max = CONNS_MAX,
+        .unix_offset_ms = core->config.unix_offset_ms,
     };
     hf_host_config host = {.swarm = config, .can_dial = core->config.can_dial, .ctx = core->config.dial_ctx,
                              .dialling = core->config.dialling};

@@ -35,7 +35,7 @@ typedef struct hf_core_config {
     bool by_session;                 /* a node: it signs for sessions */
     bool wants_introductions;        /* a browser: it can be reached by being told how */
     bool relayed;                    /* a browser: it is reached, and reaches others, through circuit relays, and sets up WebRTC connections there */
-    int64_t unix_offset_ms;          /* with `relayed`: UTC in ms since 1970 minus now_ms */
+    int64_t unix_offset_ms;          /* UTC in ms since 1970 minus now_ms; 0: not known: not with `relayed`, and no signed peer records are sent */
     void (*random)(void *ctx, uint8_t *out, size_t len);
     const hf_spread *spread;         /* for checking many signatures at a time; NULL: one after another. Borrowed for the core's life. */
     hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet */

@@ -113,6 +113,7 @@ static bool make_core(hf_node *node) {
         .dialling = &hf_host_dialling,
         .can_dial = hf_tcp_can_dial,
         .names_peers = true,
+        .unix_offset_ms = (int64_t)(hf_node_wall() - hf_node_now(node)),
     };
     config.files = hf_site_app_files(node->site, &config.n_files);
     node->core = hf_core_new(&node->mem, &config, &arena, &problem);

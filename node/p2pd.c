@@ -109,7 +109,8 @@ static const char *make_host(hf_p2pd *d) {
     hf_host_config config = {
         .swarm = {.ed25519_seed = d->key.seed, .key = d->key.is_seed ? NULL : &d->key.key, .check = {hf_p2pd_key_verify, NULL},
                   .agent = HF_TEXT("holdfast/0.1.0 p2pd"), .random = hf_p2pd_random, .conns_max = CONNS_MAX,
-                  .conns_per_peer_max = CONNS_PER_PEER_MAX, .streams_in_max = STREAMS_IN_MAX},
+                  .conns_per_peer_max = CONNS_PER_PEER_MAX, .streams_in_max = STREAMS_IN_MAX,
+                  .unix_offset_ms = (int64_t)(hf_p2pd_unix_ms() - hf_p2pd_now(d))},
         .can_dial = hf_p2pd_net_can_dial,
         .dialling = &hf_host_dialling,
     };

@@ -163,6 +163,7 @@ void hf_p2pd_refuse(hf_p2pd_sock *s, const char *why);
 
 /* ---- p2pd_protocols.c ---- */
 const char *hf_p2pd_add_protocols(hf_p2pd *d);       /* NULL, or what is wrong */
+uint64_t hf_p2pd_unix_ms(void);
 void hf_p2pd_said(hf_p2pd *d, const hf_host_out *out);
 
 /* ---- p2pd_dht.c ---- */

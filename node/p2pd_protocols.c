@@ -7,7 +7,7 @@
 
 enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_AUTONAT = 0x400 };
 
-static uint64_t unix_ms(void) {
+uint64_t hf_p2pd_unix_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
@@ -15,7 +15,7 @@ static uint64_t unix_ms(void) {
 
 /* A program may have made a reservation itself, by a stream of its own: whoever calls through a relay is let in. Vouchers are signed by Ed25519. */
 static hf_err add_relay(hf_p2pd *d) {
-    hf_relay_config config = {.unix_offset_ms = (int64_t)(unix_ms() - hf_p2pd_now(d)), .serve = d->key.is_seed, .called_by_any = true};
+    hf_relay_config config = {.unix_offset_ms = (int64_t)(hf_p2pd_unix_ms() - hf_p2pd_now(d)), .serve = d->key.is_seed, .called_by_any = true};
     config.reservations_per_ip_max = UINT32_MAX;
     if (d->program->relay) d->program->relay(d->program->ctx, &config);
     return hf_host_add_relay(d->host, &d->mem, TAG_RELAY, &config, &d->relay);
@@ -33,7 +33,7 @@ static hf_err add_kad(hf_p2pd *d) {
     hf_kad_config config = {.server = f->dht_server || (f->dht && f->public), .network = HF_KAD_ANY_NETWORK, .random = hf_p2pd_random,
                             .per_group_max = UINT32_MAX};
     hf_err err = hf_host_add_kad(d->host, &d->mem, TAG_KAD, &config, &d->kad);
-    if (!err) hf_kad_clock(d->kad, hf_p2pd_now(d), unix_ms());
+    if (!err) hf_kad_clock(d->kad, hf_p2pd_now(d), hf_p2pd_unix_ms());
     return err;
 }
 

@@ -21,6 +21,7 @@ typedef struct page {
     bool kept;
     entry *entries; /* HF_BOOK_ADDRESSES_MAX of them; NULL: none yet */
     size_t n;
+    uint64_t seq; /* of the record that its signed ones are from */
     hf_buf protocols; /* names, each with a 0 byte after it */
 } page;
 
@@ -185,7 +186,6 @@ hf_err hf_book_add(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, hf_bo
     if (!p->entries) p->entries = hf_alloc(book->mem, HF_BOOK_ADDRESSES_MAX * sizeof *p->entries);
     if (!p->entries) return HF_NOMEM;
     drop_dead(p, now_ms);
-    if (source < HF_BOOK_SIGNED && has_signed(p)) return HF_DENIED;
     if (source == HF_BOOK_SELF) drop_source(p, HF_BOOK_SELF, HF_BOOK_SELF);
     if (source == HF_BOOK_SIGNED) drop_source(p, HF_BOOK_SIGNED, HF_BOOK_NAMED);
     for (size_t i = 0; i < n_addrs; i++) {
@@ -193,6 +193,15 @@ hf_err hf_book_add(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, hf_bo
         if (trim(peer, &address)) put(p, address, source, now_ms + for_ms);
     }
     return HF_OK;
+}
+
+hf_err hf_book_certify(hf_book *book, uint64_t now_ms, const hf_peer_record *record, bool firsthand, uint64_t for_ms) {
+    page *p = page_of(book, &record->peer);
+    if (p) drop_dead(p, now_ms);
+    if (p && !firsthand && has_signed(p) && record->seq < p->seq) return HF_DENIED;
+    hf_err err = hf_book_add(book, now_ms, &record->peer, HF_BOOK_SIGNED, record->addresses, record->n_addresses, for_ms);
+    if (!err && (p = page_of(book, &record->peer))) p->seq = record->seq;
+    return err;
 }
 
 void hf_book_keep(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, bool keep) {

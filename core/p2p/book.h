@@ -4,12 +4,12 @@
  * Bounds:  HF_BOOK_PEERS_MAX peers, HF_BOOK_ADDRESSES_MAX addresses a peer, HF_BOOK_ADDRESS_BYTES_MAX bytes each, 8 KiB of protocol names a
  *          peer. What is over them replaces the oldest that is not kept: a stranger who names peers pushes out strangers' peers only.
  * Life:    an address lasts as long as it was given for; those of a connected peer stay (hf_book_keep).
- * Trust:   an address set that the peer itself signed (HF_BOOK_SIGNED) puts out what others said, and until it runs out others can add nothing.
- *          What the user says (HF_BOOK_USER) always counts.
+ * Trust:   an address set that the peer itself signed (HF_BOOK_SIGNED) puts out what others said. What they add afterwards is tried after it, and never
+ *          takes its room. What the user says (HF_BOOK_USER) always counts.
  */
 #ifndef HF_BOOK_H
 #define HF_BOOK_H
-#include "peer_id.h"
+#include "peer_record.h"
 
 enum { HF_BOOK_PEERS_MAX = 2048, HF_BOOK_ADDRESSES_MAX = 16, HF_BOOK_ADDRESS_BYTES_MAX = 256 };
 /* What an address is good for, in ms: named by others; said by a peer that was connected; said by the user. */
@@ -22,10 +22,13 @@ hf_book *hf_book_new(hf_mem *mem, uint64_t seed); /* seed: random, for its map. 
 void hf_book_free(hf_book *book);                 /* NULL allowed */
 
 /* Adds addresses (binary multiaddrs; a last /p2p/PEER of that peer is cut off). SELF and SIGNED replace what the same source said before.
- * Addresses that do not read, are too long, or name another peer are left out. HF_NOMEM; HF_DENIED: only the peer's signed word counts now;
+ * Addresses that do not read, are too long, or name another peer are left out. HF_NOMEM;
  * HF_LIMIT: the book is full of peers that are kept. */
 HF_MUST_USE hf_err hf_book_add(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, hf_book_source source, const hf_bytes *addrs, size_t n_addrs,
                                uint64_t for_ms);
+/* Signed addresses with the number of their record (peer_record.h). HF_DENIED: a later record's still count; those that the peer tells itself, over a
+ * connection with it (`firsthand`), are its last word whatever their number. Else as above. */
+HF_MUST_USE hf_err hf_book_certify(hf_book *book, uint64_t now_ms, const hf_peer_record *record, bool firsthand, uint64_t for_ms);
 /* Names of protocols the peer said it speaks; replaces. */
 HF_MUST_USE hf_err hf_book_speaks(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, const hf_bytes *protocols, size_t n_protocols);
 /* While kept (a connection to it is there) the peer's page stays; let go, its addresses last HF_BOOK_KNOWN_MS from then on. */

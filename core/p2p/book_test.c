@@ -4,6 +4,8 @@
 #include "../../tests/kit/check.h"
 #include "../codec/multiaddr.h"
 
+#include <stdio.h>
+
 static hf_peer_id peer_named(uint32_t n) {
     hf_peer_id id = {.bytes = {0x12, 0x20, (uint8_t)n, (uint8_t)(n >> 8)}, .len = 34};
     return id;
@@ -65,16 +67,52 @@ HF_TEST(book_forgets_in_time_unless_kept) {
     hf_book_free(book);
 }
 
+/* An older record that somebody passes on does not bring back where the peer was; its own last word does, whatever number it has. */
+HF_TEST(book_keeps_the_latest_record) {
+    hf_book *book = hf_book_new(hf_test_mem(), 1);
+    hf_peer_id p = peer_named(1);
+    hf_buf a, b;
+    hf_buf_init(&a, hf_test_mem());
+    hf_buf_init(&b, hf_test_mem());
+    CHECK_ERR(hf_multiaddr_parse(HF_TEXT("/ip4/10.0.0.1/tcp/1"), &a, NULL), HF_OK);
+    CHECK_ERR(hf_multiaddr_parse(HF_TEXT("/ip4/10.0.0.2/tcp/1"), &b, NULL), HF_OK);
+    hf_bytes old_addr = hf_buf_bytes(&a), new_addr = hf_buf_bytes(&b);
+    hf_peer_record older = {.peer = p, .seq = 5, .addresses = &old_addr, .n_addresses = 1};
+    hf_peer_record newer = {.peer = p, .seq = 6, .addresses = &new_addr, .n_addresses = 1};
+    CHECK_ERR(hf_book_certify(book, 0, &older, false, 1000), HF_OK);
+    CHECK_ERR(hf_book_certify(book, 0, &newer, false, 1000), HF_OK);
+    check_list(book, 0, &p, "/ip4/10.0.0.2/tcp/1 ");
+    CHECK_ERR(hf_book_certify(book, 1, &older, false, 1000), HF_DENIED);
+    check_list(book, 1, &p, "/ip4/10.0.0.2/tcp/1 ");
+    CHECK_ERR(hf_book_certify(book, 1, &older, true, 1000), HF_OK);
+    check_list(book, 1, &p, "/ip4/10.0.0.1/tcp/1 ");
+    CHECK_ERR(hf_book_certify(book, 2, &newer, false, 1000), HF_OK);
+    CHECK_ERR(hf_book_certify(book, 2000, &older, false, 1000), HF_OK); /* the newer one's addresses ran out */
+    hf_buf_deinit(&a);
+    hf_buf_deinit(&b);
+    hf_book_free(book);
+}
+
 HF_TEST(book_believes_the_signed_word) {
     hf_book *book = hf_book_new(hf_test_mem(), 1);
+    hf_bytes first;
+    hf_buf own;
+    hf_buf_init(&own, hf_test_mem());
     hf_peer_id p = peer_named(1);
     add(book, 0, &p, HF_BOOK_NAMED, "/ip4/10.6.6.6/tcp/1", HF_OK);
     add(book, 0, &p, HF_BOOK_SIGNED, "/ip4/10.0.0.1/tcp/1", HF_OK);
     check_list(book, 0, &p, "/ip4/10.0.0.1/tcp/1 ");
-    add(book, 1, &p, HF_BOOK_NAMED, "/ip4/10.6.6.6/tcp/1", HF_DENIED);
-    add(book, 1, &p, HF_BOOK_SELF, "/ip4/10.6.6.7/tcp/1", HF_DENIED);
+    add(book, 1, &p, HF_BOOK_NAMED, "/ip4/10.6.6.6/tcp/1", HF_OK);
     add(book, 1, &p, HF_BOOK_USER, "/ip4/10.0.0.9/tcp/1", HF_OK);
-    check_list(book, 1, &p, "/ip4/10.0.0.9/tcp/1 /ip4/10.0.0.1/tcp/1 ");
+    check_list(book, 1, &p, "/ip4/10.0.0.9/tcp/1 /ip4/10.0.0.1/tcp/1 /ip4/10.6.6.6/tcp/1 ");
+    for (size_t i = 0; i < 2 * HF_BOOK_ADDRESSES_MAX; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "/ip4/10.7.7.%d/tcp/1", (int)i);
+        add(book, 2, &p, HF_BOOK_NAMED, text, HF_OK);
+    }
+    CHECK(hf_book_address(book, 2, &p, 1, &first) && !hf_multiaddr_parse(HF_TEXT("/ip4/10.0.0.1/tcp/1"), &own, NULL));
+    CHECK_BYTES(first, hf_buf_bytes(&own));
+    hf_buf_deinit(&own);
     add(book, 1000, &p, HF_BOOK_NAMED, "/ip4/10.0.0.2/tcp/1", HF_OK); /* the signed one ran out */
     hf_book_free(book);
 }

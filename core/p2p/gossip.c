@@ -170,23 +170,6 @@ hf_err hf_gossip_app_score(hf_gossip *g, const hf_peer_id *id, double value) {
     return HF_OK;
 }
 
-hf_err hf_gossip_know(hf_gossip *g, const hf_peer_id *id, hf_bytes envelope) {
-    hf_gossip_peer *peer = hf_gossip_peer_of(g, id);
-    hf_peer_record record;
-    hf_arena arena;
-    if (!peer || !peer->connected) return HF_NOT_FOUND;
-    hf_arena_init(&arena, g->mem);
-    hf_err err = hf_peer_record_open(&arena, envelope, &record);
-    if (!err && !hf_peer_id_eq(&record.peer, id)) err = HF_DENIED;
-    hf_arena_deinit(&arena);
-    if (err) return err;
-    hf_buf_clear(&peer->record);
-    hf_buf_add(&peer->record, envelope);
-    err = peer->record.err;
-    if (err) hf_buf_clear(&peer->record);
-    return err;
-}
-
 /* ---- what comes out ---- */
 
 void hf_gossip_abuse(hf_gossip *g, hf_gossip_peer *peer, const char *reason) {

@@ -64,7 +64,7 @@ typedef struct hf_gossip_config {
     bool ids_by_specification;
     bool flood_only;                                 /* speak floodsub only */
     bool no_flood_publish;                           /* own messages go to the mesh (or the fanout) only, not to everybody */
-    bool px;                                         /* name other peers when we prune (off in js and go, too) */
+    bool px;                                         /* name other peers when we prune, with their signed records (off in js and go, too) */
     bool count_loopback;                             /* 127.0.0.0/8 and ::1 count in P6; else not: whoever comes from there came through a proxy of ours */
     /* 0 means the default in brackets. */
     uint32_t d, d_lo, d_hi, d_score, d_out, d_lazy;  /* [6, 4, 12, 4, 2, 6] of a mesh; UINT32_MAX: 0 */
@@ -119,8 +119,6 @@ void hf_gossip_validated(hf_gossip *gossip, uint64_t now_ms, hf_bytes id, hf_gos
 
 /* P5 of a connected peer. HF_NOT_FOUND. */
 HF_MUST_USE hf_err hf_gossip_app_score(hf_gossip *gossip, const hf_peer_id *peer, double value);
-/* A signed peer record of a connected peer, verified here, to give away when we prune (px). HF_NOT_FOUND: not connected. Else as hf_peer_record_open. */
-HF_MUST_USE hf_err hf_gossip_know(hf_gossip *gossip, const hf_peer_id *peer, hf_bytes envelope);
 
 /* ---- what comes out ---- */
 typedef enum hf_gossip_kind {
@@ -128,7 +126,7 @@ typedef enum hf_gossip_kind {
     HF_GOSSIP_MESSAGE,      /* topic, from (author), data, id, peer (who brought it), needs_verdict */
     HF_GOSSIP_SUBSCRIBED,   /* peer, topic */
     HF_GOSSIP_UNSUBSCRIBED, /* peer, topic; not told for peers that have gone */
-    HF_GOSSIP_PEER,         /* peer (who names it), topic, other: try it; record: where it says it is, signed by itself, or empty */
+    HF_GOSSIP_PEER,         /* peer (who names it), topic, other: try it; record: where it says it is, signed by itself */
     HF_GOSSIP_ABUSE,        /* peer, reason: it broke the protocol or fell below the graylist threshold; once a connection. The shell may close it */
 } hf_gossip_kind;
 

@@ -137,7 +137,7 @@ static void take_px(hf_gossip *g, const hf_gossip_peer *from, hf_bytes topic, hf
     hf_arena arena;
     if (hf_peer_id_read(id, &other) || hf_peer_id_eq(&other, &g->self) || hf_swarm_connected(g->swarm, &other)) return;
     hf_arena_init(&arena, g->mem);
-    bool sound = !record.len || (!hf_peer_record_open(&arena, record, &opened) && hf_peer_id_eq(&opened.peer, &other));
+    bool sound = !hf_peer_record_open(&arena, record, &opened) && hf_peer_id_eq(&opened.peer, &other);
     hf_arena_deinit(&arena);
     if (sound) (void)!hf_gossip_tell(g, HF_GOSSIP_PEER, &from->id, topic, &other, record);
 }

@@ -376,7 +376,7 @@ HF_TEST(gossip_bounds_what_waits_for_a_peer) {
     net_free(net);
 }
 
-/* PX: only with a sound record or none, and not without end. */
+/* PX: only with a sound record, and not without end. */
 HF_TEST(gossip_passes_on_whom_a_pruner_names) {
     gnet *net = with_raw(&plain, 0);
     uint8_t seed[32] = {200};
@@ -397,11 +397,12 @@ HF_TEST(gossip_passes_on_whom_a_pruner_names) {
     px[1] = (hf_gossip_px){hf_peer_id_bytes(&net->nodes[1].id), {0}}; /* connected */
     px[2] = (hf_gossip_px){HF_TEXT("nonsense"), {0}};
     px[3] = (hf_gossip_px){hf_peer_id_bytes(&record.peer), HF_TEXT("nonsense")};
-    hf_gossip_add_prune(&control, TOPIC, px, 4, 10);
+    px[4] = (hf_gossip_px){hf_peer_id_bytes(&record.peer), {0}};
+    hf_gossip_add_prune(&control, TOPIC, px, 5, 10);
     say_control(net, 1, &control);
     CHECK_U64(net->nodes[0].n_px, 1);
     net_wait(net, 1000);
-    for (size_t i = 0; i < 30; i++) px[i] = (hf_gossip_px){hf_peer_id_bytes(&record.peer), {0}};
+    for (size_t i = 0; i < 30; i++) px[i] = (hf_gossip_px){hf_peer_id_bytes(&record.peer), hf_buf_bytes(&envelope)};
     hf_gossip_add_prune(&control, TOPIC, px, 30, 10);
     say_control(net, 1, &control);
     CHECK_U64(net->nodes[0].n_px, 17);

@@ -414,12 +414,20 @@ static void peer_gone(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer) {
     retain(g, peer, until);
 }
 
+/* Its own record, to give away when we prune; without memory there is none. */
+static void remember(hf_gossip_peer *peer, hf_bytes record) {
+    hf_buf_clear(&peer->record);
+    hf_buf_add(&peer->record, record);
+    if (peer->record.err) hf_buf_clear(&peer->record);
+}
+
 void hf_gossip_peer_event(hf_gossip *g, uint64_t now_ms, const hf_swarm_out *e) {
     hf_gossip_peer *peer;
     switch (e->kind) {
     case HF_SWARM_CONN_UP: (void)peer_connected(g, now_ms, e, !e->inbound); break;
     case HF_SWARM_IDENTIFIED:
         peer = peer_connected(g, now_ms, e, !e->inbound);
+        if (peer && g->config.px) remember(peer, e->identify->record);
         if (peer && !peer->reopen_ms) open_stream(g, now_ms, peer);
         break;
     case HF_SWARM_CONN_DOWN:

@@ -145,6 +145,7 @@ static inline size_t net_add(gnet *net, const hf_gossip_config *config) {
     n->random = 1000 + i;
     hf_swarm_config swarm = {.ed25519_seed = n->seed, .agent = HF_TEXT("holdfast/test"), .random = hf_test_random_fill, .random_ctx = &n->random};
     swarm.send_buffer_bytes_max = net->send_buffer_bytes_max;
+    swarm.unix_offset_ms = 1700000000000;
     n->swarm = hf_swarm_new(hf_test_mem(), &swarm);
     n->id = *hf_swarm_self(n->swarm);
     hf_buf_init(&n->in, hf_test_mem());

@@ -103,8 +103,10 @@ void hf_host_forget(hf_host *host, uint64_t context) { hf_dialer_forget(host->di
 
 static void learn(hf_host *host, uint64_t now_ms, const hf_swarm_out *e) {
     const hf_identify *said = e->identify;
-    hf_err err = hf_book_add(host->book, now_ms, &e->peer, HF_BOOK_SELF, said->addresses, said->n_addresses, HF_BOOK_KNOWN_MS);
-    if (!err || err == HF_DENIED) err = hf_book_speaks(host->book, now_ms, &e->peer, said->protocols, said->n_protocols);
+    hf_peer_record record = {.peer = e->peer, .seq = said->record_seq, .addresses = said->addresses, .n_addresses = said->n_addresses};
+    hf_err err = said->record.len ? hf_book_certify(host->book, now_ms, &record, true, HF_BOOK_KNOWN_MS)
+                                  : hf_book_add(host->book, now_ms, &e->peer, HF_BOOK_SELF, said->addresses, said->n_addresses, HF_BOOK_KNOWN_MS);
+    if (!err) err = hf_book_speaks(host->book, now_ms, &e->peer, said->protocols, said->n_protocols);
     (void)err; /* what the book has no room for is not known; nothing depends on it */
 }
 

@@ -27,8 +27,8 @@ static void try_peer(gossip_part *p, uint64_t now_ms, const hf_gossip_out *said)
     hf_arena arena;
     hf_peer_record record;
     hf_arena_init(&arena, p->mem);
-    bool ok = said->record.len && !hf_peer_record_open(&arena, said->record, &record) && hf_peer_id_eq(&record.peer, &said->other);
-    if (ok) (void)!hf_book_add(hf_host_book(p->host), now_ms, &record.peer, HF_BOOK_SIGNED, record.addresses, record.n_addresses, HF_BOOK_NAMED_MS);
+    bool ok = !hf_peer_record_open(&arena, said->record, &record) && hf_peer_id_eq(&record.peer, &said->other);
+    if (ok) (void)!hf_book_certify(hf_host_book(p->host), now_ms, &record, false, HF_BOOK_NAMED_MS);
     (void)!hf_host_part_connect(p->host, now_ms, p, &said->other, NULL, 0, 0);
     hf_arena_deinit(&arena);
 }

@@ -4,7 +4,7 @@
 #include "../codec/protobuf.h"
 #include "../codec/varint.h"
 
-enum { PUBLIC_KEY = 1, LISTEN_ADDR = 2, PROTOCOL = 3, OBSERVED_ADDR = 4, PROTOCOL_VERSION = 5, AGENT_VERSION = 6 };
+enum { PUBLIC_KEY = 1, LISTEN_ADDR = 2, PROTOCOL = 3, OBSERVED_ADDR = 4, PROTOCOL_VERSION = 5, AGENT_VERSION = 6, SIGNED_PEER_RECORD = 8 };
 
 static void add_field(hf_buf *buf, uint32_t number, hf_bytes bytes) {
     if (bytes.len) hf_pb_add_bytes(buf, number, bytes);
@@ -18,6 +18,7 @@ void hf_identify_add(hf_buf *buf, const hf_identify_message *message) {
     for (size_t i = 0; i < said->n_addresses; i++) add_field(buf, LISTEN_ADDR, said->addresses[i]);
     add_field(buf, OBSERVED_ADDR, said->observed);
     for (size_t i = 0; i < said->n_protocols; i++) add_field(buf, PROTOCOL, said->protocols[i]);
+    add_field(buf, SIGNED_PEER_RECORD, said->record);
 }
 
 typedef struct lists {
@@ -42,6 +43,7 @@ static void fill(hf_pb_field field, hf_identify_message *message, lists *next) {
         case OBSERVED_ADDR: message->said.observed = field.bytes; break;
         case PROTOCOL_VERSION: message->said.protocol_version = field.bytes; break;
         case AGENT_VERSION: message->said.agent = field.bytes; break;
+        case SIGNED_PEER_RECORD: message->said.record = field.bytes; break;
         default: break;
     }
 }
@@ -97,12 +99,14 @@ static hf_err copy_list(hf_arena *arena, const hf_bytes *from, size_t n, const h
 
 hf_err hf_identify_merge(hf_arena *arena, const hf_identify *before, const hf_identify *now, hf_identify *ret) {
     hf_identify m = {.agent = {NULL, 0}};
-    const hf_identify *protocols = now->n_protocols ? now : before, *addresses = now->n_addresses ? now : before;
+    const hf_identify *protocols = now->n_protocols ? now : before, *addresses = now->n_addresses || now->record.len ? now : before;
     m.n_protocols = protocols->n_protocols;
     m.n_addresses = addresses->n_addresses;
     hf_err err = copy_text(arena, before->agent, now->agent, &m.agent);
     if (!err) err = copy_text(arena, before->protocol_version, now->protocol_version, &m.protocol_version);
     if (!err) err = copy_text(arena, before->observed, now->observed, &m.observed);
+    if (!err) err = copy_text(arena, addresses->record, (hf_bytes){0}, &m.record);
+    m.record_seq = addresses->record_seq;
     if (!err) err = copy_list(arena, protocols->protocols, m.n_protocols, &m.protocols);
     if (!err) err = copy_list(arena, addresses->addresses, m.n_addresses, &m.addresses);
     if (!err) *ret = m;

@@ -1,7 +1,6 @@
 /* identify: the message in which a peer says who it is, what it speaks and where it listens. Spec: libp2p/specs
  * identify/README.md. On the stream: unsigned varint length, protobuf. Refuses: messages over 8 KiB (js refuses them
- * too), more lists' items than fit below. A signed peer record (field 8) is neither read nor written: it is optional,
- * and a wrong one would make js drop the whole message.
+ * too), more lists' items than fit below. A signed peer record (field 8, peer_record.h) is carried; whoever reads checks it.
  */
 #ifndef HF_IDENTIFY_H
 #define HF_IDENTIFY_H
@@ -14,7 +13,7 @@ enum { HF_IDENTIFY_BYTES_MAX = 8192, HF_IDENTIFY_PROTOCOLS_MAX = 512, HF_IDENTIF
 
 typedef struct hf_identify_message {
     hf_bytes public_key; /* PublicKey message; empty: not said */
-    hf_identify said;
+    hf_identify said;    /* `record`: the envelope as it came, unchecked */
 } hf_identify_message;
 
 /* The protobuf, without the length. Empty fields are left out. */

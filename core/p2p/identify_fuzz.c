@@ -11,7 +11,7 @@ static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
 }
 
 static void check_same(const hf_identify *a, const hf_identify *b) {
-    if (!hf_eq(a->agent, b->agent) || !hf_eq(a->observed, b->observed)) abort();
+    if (!hf_eq(a->agent, b->agent) || !hf_eq(a->observed, b->observed) || !hf_eq(a->record, b->record)) abort();
     size_t k = 0; /* empty items are not written */
     for (size_t i = 0; i < a->n_protocols; i++)
         if (a->protocols[i].len && (k >= b->n_protocols || !hf_eq(a->protocols[i], b->protocols[k++]))) abort();

@@ -24,6 +24,7 @@ HF_TEST(identify_reads_what_js_wrote) {
     CHECK_BYTES(m.said.protocol_version, hf_value_as_text(hf_value_get(fields, "protocolVersion")));
     CHECK_BYTES(m.public_key, inner(fields, "publicKey"));
     CHECK_BYTES(m.said.observed, inner(fields, "observedAddr"));
+    CHECK_BYTES(m.said.record, hex_of(hf_value_get(hf_test_json("orbitdb/identify.json"), "peerRecord"), "envelope"));
     CHECK_U64(m.said.n_addresses, 2);
     CHECK_BYTES(m.said.addresses[1], hf_test_hex(HF_TEXT("047f000001060fa2dd03")));
     CHECK_U64(m.said.n_protocols, protocols->as.list.n);
@@ -40,9 +41,7 @@ HF_TEST(identify_writes_what_js_writes) {
         hf_buf_init(&again, hf_test_mem());
         CHECK_ERR(hf_identify_read(hf_test_arena(), hex_of(v, "protobuf"), &m, NULL), HF_OK);
         hf_identify_add(&again, &m);
-        if (i == 0)
-            CHECK_BYTES(hf_buf_bytes(&again),
-                        hex_of(v, "protobuf")); /* js's push has a signed record, which we leave out */
+        CHECK_BYTES(hf_buf_bytes(&again), hex_of(v, "protobuf"));
         hf_identify_message twice;
         CHECK_ERR(hf_identify_read(hf_test_arena(), hf_buf_bytes(&again), &twice, NULL), HF_OK);
         CHECK_U64(twice.said.n_protocols, m.said.n_protocols);
@@ -86,6 +85,16 @@ HF_TEST(identify_merge_keeps_what_is_not_said_again) {
     CHECK_BYTES(got.protocols[0], two);
     CHECK_U64(got.n_addresses, 1);
     CHECK_BYTES(got.addresses[0], one);
+    before.record = HF_TEXT("signed"); /* goes with the addresses that it is of */
+    before.record_seq = 7;
+    CHECK_ERR(hf_identify_merge(hf_test_arena(), &before, &now, &got), HF_OK);
+    CHECK_BYTES(got.record, HF_TEXT("signed"));
+    CHECK_U64(got.record_seq, 7);
+    now.addresses = &two;
+    now.n_addresses = 1;
+    CHECK_ERR(hf_identify_merge(hf_test_arena(), &before, &now, &got), HF_OK);
+    CHECK_U64(got.record.len, 0);
+    now.n_addresses = 0;
     bool failed = true;
     for (size_t n = 1; failed; n++) {
         hf_arena arena;

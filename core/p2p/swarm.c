@@ -75,6 +75,7 @@ hf_swarm *hf_swarm_new(hf_mem *mem, const hf_swarm_config *config) {
     hf_buf_init(&swarm->key_message, mem);
     hf_buf_init(&swarm->payload, mem);
     hf_buf_init(&swarm->addresses, mem);
+    hf_buf_init(&swarm->record, mem);
     hf_buf_init(&swarm->limited_protocols, mem);
     hf_arena_init(&swarm->events, mem);
     hf_err err = make_keys(swarm, config);
@@ -112,6 +113,7 @@ void hf_swarm_free(hf_swarm *swarm) {
     hf_buf_deinit(&swarm->key_message);
     hf_buf_deinit(&swarm->payload);
     hf_buf_deinit(&swarm->addresses);
+    hf_buf_deinit(&swarm->record);
     hf_buf_deinit(&swarm->limited_protocols);
     hf_arena_deinit(&swarm->events);
     hf_map_deinit(&swarm->links);
@@ -226,6 +228,7 @@ hf_err hf_swarm_addresses(hf_swarm *swarm, const hf_bytes *addrs, size_t n_addrs
     hf_buf_deinit(&swarm->addresses);
     swarm->addresses = fresh;
     swarm->n_addresses = n_addrs;
+    hf_buf_clear(&swarm->record);
     swarm->push_wanted = swarm->first_peer != NULL;
     return HF_OK;
 }

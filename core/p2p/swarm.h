@@ -23,6 +23,7 @@ typedef struct hf_swarm_config {
     hf_bytes agent;                    /* "holdfast/0.1.0", copied */
     void (*random)(void *ctx, uint8_t *out, size_t len); /* ephemeral keys */
     void *random_ctx;
+    int64_t unix_offset_ms;            /* UTC in ms since 1970 minus now_ms: numbers the signed peer records of identify; 0: none are sent */
     /* 0 means the default in brackets. */
     uint32_t conns_max;                /* [1,200] connections in all; one more is refused */
     uint32_t conns_per_peer_max;       /* [4] */
@@ -134,6 +135,8 @@ typedef enum hf_swarm_kind {
 
 typedef struct hf_identify {
     hf_bytes agent, protocol_version, observed;     /* observed: binary multiaddr, what the peer sees of us */
+    hf_bytes record;                                /* its signed peer record (peer_record.h), sound and its own; the addresses are this one's. Or empty */
+    uint64_t record_seq;
     const hf_bytes *protocols;
     const hf_bytes *addresses;                      /* binary multiaddrs */
     size_t n_protocols, n_addresses;

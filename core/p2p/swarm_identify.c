@@ -7,6 +7,7 @@
 #include "swarm_private.h"
 
 #include "../codec/varint.h"
+#include "peer_record.h"
 
 #include <string.h>
 
@@ -54,6 +55,37 @@ static hf_err list_ours(hf_swarm *swarm, hf_arena *arena, hf_identify *said) {
     return HF_OK;
 }
 
+/* Made once for each set of addresses, with a higher number than any before, of an earlier life too. */
+static hf_err make_record(hf_swarm *swarm, const hf_identify *said) {
+    uint64_t unix_ms = (uint64_t)(swarm->config.unix_offset_ms + (int64_t)swarm->now_ms);
+    hf_peer_record record = {.peer = swarm->self, .seq = unix_ms > swarm->record_seq ? unix_ms : swarm->record_seq + 1};
+    record.addresses = said->addresses;
+    record.n_addresses = said->n_addresses;
+    hf_buf payload;
+    hf_buf_init(&payload, swarm->mem);
+    hf_peer_record_add(&payload, &record);
+    if (!payload.err) hf_swarm_seal(swarm, HF_TEXT(HF_PEER_RECORD_DOMAIN), HF_TEXT(HF_PEER_RECORD_TYPE), hf_buf_bytes(&payload), &swarm->record);
+    hf_err err = payload.err ? payload.err : swarm->record.err;
+    hf_buf_deinit(&payload);
+    if (err) hf_buf_clear(&swarm->record);
+    else swarm->record_seq = record.seq;
+    return err;
+}
+
+/* The record goes along where it can be made and has room. */
+static hf_err add_message(hf_swarm *swarm, hf_identify_message *m, hf_buf *message) {
+    bool sealable = swarm->config.unix_offset_ms && !swarm->is_foreign;
+    hf_err err = sealable && !swarm->record.len ? make_record(swarm, &m->said) : HF_OK;
+    m->said.record = hf_buf_bytes(&swarm->record);
+    hf_identify_add(message, m);
+    if (message->len > HF_IDENTIFY_BYTES_MAX) {
+        hf_buf_clear(message);
+        m->said.record = (hf_bytes){0};
+        hf_identify_add(message, m);
+    }
+    return err ? err : message->err;
+}
+
 static hf_err make_message(hf_link *link, hf_buf *ret) {
     hf_swarm *swarm = link->swarm;
     hf_arena arena;
@@ -65,11 +97,11 @@ static hf_err make_message(hf_link *link, hf_buf *ret) {
     m.said.protocol_version = HF_TEXT(HF_IDENTIFY_VERSION);
     m.said.observed = HF_BYTES(link->remote, link->remote_len);
     hf_err err = list_ours(swarm, &arena, &m.said);
+    if (!err) err = add_message(swarm, &m, &message);
     if (!err) {
-        hf_identify_add(&message, &m);
         hf_varint_add(ret, message.len);
         hf_buf_add(ret, hf_buf_bytes(&message));
-        err = message.err ? message.err : ret->err;
+        err = ret->err;
     }
     hf_buf_deinit(&message);
     hf_arena_deinit(&arena);
@@ -122,6 +154,21 @@ static bool is_own_key(const hf_link *link, hf_bytes public_key) {
     return public_key.len == 0 || (!hf_peer_id_of_key(public_key, &id) && hf_peer_id_eq(&id, &link->conn.peer));
 }
 
+/* A sound record is what counts of its addresses; one that is not, or is somebody else's, is as if it had not been sent. */
+static hf_err check_record(hf_link *link, hf_arena *arena, hf_identify *said) {
+    hf_peer_record record;
+    hf_err err = said->record.len ? hf_peer_record_open(arena, said->record, &record) : HF_DENIED;
+    if (err == HF_NOMEM) return err;
+    if (err || !hf_peer_id_eq(&record.peer, &link->conn.peer)) {
+        said->record = (hf_bytes){0};
+        return HF_OK;
+    }
+    said->addresses = record.addresses;
+    said->n_addresses = record.n_addresses;
+    said->record_seq = record.seq;
+    return HF_OK;
+}
+
 static hf_err hear(hf_stream *s, hf_bytes message) {
     hf_link *link = s->link;
     hf_arena arena;
@@ -129,6 +176,7 @@ static hf_err hear(hf_stream *s, hf_bytes message) {
     hf_arena_init(&arena, link->swarm->mem);
     hf_err err = hf_identify_read(&arena, message, &m, NULL);
     bool refused = err == HF_MALFORMED || err == HF_LIMIT || (!err && !is_own_key(link, m.public_key));
+    if (!err && !refused) err = check_record(link, &arena, &m.said);
     if (!err && !refused) err = learn(link, &m.said);
     hf_arena_deinit(&arena);
     if (refused)

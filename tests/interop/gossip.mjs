@@ -11,6 +11,7 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import { gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { createTopicScoreParams } from '@chainsafe/libp2p-gossipsub/score'
+import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { floodsub } from '@libp2p/floodsub'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -323,11 +324,16 @@ const tests = {
     const hub = await Ours.start('px', 'd=1')
     const js = await Promise.all([1, 2, 3].map(() => Js.start({ scoreThresholds: { acceptPXThreshold: 0 } })))
     const named = []
-    for (const node of js) node.pubsub.pxConnect = async (peers) => { named.push(...peers.map((p) => p.peerID.length)) }
+    for (const node of js) node.pubsub.pxConnect = async (peers) => { named.push(...peers) }
     await subscribeAll(js, [hub])
     for (const node of js) await node.dial(hub)
     await until('js is told of others', () => named.length > 0)
-    isTrue(named.every((len) => len === 38), 'by their peer IDs')
+    for (const peer of named) {
+      const record = PeerRecord.createFromProtobuf((await RecordEnvelope.openAndCertify(peer.signedPeerRecord, PeerRecord.DOMAIN)).payload)
+      const who = js.find((node) => node.id === record.peerId.toString())
+      isTrue(who && Buffer.from(peer.peerID).equals(record.peerId.toMultihash().bytes), 'by a record of their own')
+      isTrue(record.multiaddrs.some((a) => who.libp2p.getMultiaddrs().some((b) => b.toString().startsWith(a.toString()))), 'that says where they are')
+    }
     equal(await hub.mesh(), 1, 'our mesh')
   },
   async 'js goes and comes back' () {

@@ -211,6 +211,17 @@ const tests = {
     const [, after] = await node.line(/^agent \S+.* protocols (\d+)/)
     equal(Number(after), Number(before) + 1, 'protocols of js that we know')
   },
+  async 'js takes our signed record of where we are' (js, node) {
+    const { RecordEnvelope, PeerRecord } = await import('@libp2p/peer-record')
+    const connection = await js.dial(node.address)
+    let peer
+    await until('js has our record', async () => (peer = await js.peerStore.get(connection.remotePeer)).peerRecordEnvelope)
+    const record = PeerRecord.createFromProtobuf((await RecordEnvelope.openAndCertify(peer.peerRecordEnvelope, PeerRecord.DOMAIN)).payload)
+    equal(record.peerId.toString(), node.id, 'whose record')
+    equal(record.multiaddrs.join(' '), `/ip4/127.0.0.1/tcp/${node.port}`, 'its addresses')
+    isTrue(Math.abs(Number(record.seqNumber) - Date.now()) < 60000, 'numbered by the time')
+    isTrue(peer.addresses.some(a => a.isCertified && a.multiaddr.toString().startsWith(`/ip4/127.0.0.1/tcp/${node.port}`)), 'js believes it')
+  },
   async 'a js reader that pauses stops us, and then gets everything' (js, node) {
     let total = 0
     await js.handle('/slow/1', async ({ stream }) => {

@@ -207,6 +207,9 @@ static int listen_somewhere(void) {
         abort();
     char port[32];
     own_port = ntohs(at.sin_port);
+    uint8_t own[8] = {4, 127, 0, 0, 1, 6, (uint8_t)(own_port >> 8), (uint8_t)own_port};
+    hf_bytes address = HF_BYTES(own, sizeof own);
+    if (!hf_swarm_address(shell_swarm, 0).len && hf_swarm_addresses(shell_swarm, &address, 1)) abort();
     snprintf(port, sizeof port, "listening %u", own_port);
     shell_print_peer(port, hf_swarm_self(shell_swarm), NULL);
     return fd;
@@ -249,6 +252,9 @@ static bool turn(int listener) {
 
 int shell_run(const hf_swarm_config *config, const shell_program *hooks) {
     hf_swarm_config full = *config;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    full.unix_offset_ms = (int64_t)now.tv_sec * 1000 - (int64_t)shell_now();
     if (!full.random) full.random = shell_random;
     program = hooks;
     shell_swarm = hf_swarm_new(&shell_mem, &full);
