@@ -2,6 +2,7 @@
 #include "describe.h"
 
 #include "../core/codec/json.h"
+#include "http.h"
 #include "lock.h"
 #include "p2p.h"
 #include "rtc.h"
@@ -63,14 +64,27 @@ void hf_describe_rtc(const hf_node *node, char *ret, size_t cap) {
     hf_buf_deinit(&certhash);
 }
 
+static bool is_loopback(const char *host) { return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost"); }
+
+/* The HTTP port takes peers over WebSocket. With TLS it does so under the names of its certificate, which the operator knows (--announce); and what listens
+ * on this machine alone stands behind a proxy, unless the node's other addresses are such, too. */
+static bool has_wsock(const hf_node *node) {
+    const hf_options *o = node->options;
+    bool ip = strchr(o->http_host, ':') || (o->http_host[0] >= '0' && o->http_host[0] <= '9');
+    return node->http && !o->tls_cert && ip && (!is_loopback(o->http_host) || is_loopback(o->p2p_host));
+}
+
 static void collect(const hf_node *node, addresses *ret) {
-    place tcp = {.listen = node->options->p2p_host}, rtc = {.listen = node->options->webrtc_host};
+    place tcp = {.listen = node->options->p2p_host}, rtc = {.listen = node->options->webrtc_host}, wsock = {.listen = node->options->http_host};
     ret->n = 0;
     snprintf(tcp.rest, sizeof tcp.rest, "/tcp/%d", hf_tcp_port(node->tcp));
     if (hf_tcp_port(node->tcp)) add_place(node, &tcp, ret);
-    if (!hf_rtc_port(node->rtc)) return;
-    hf_describe_rtc(node, rtc.rest, sizeof rtc.rest);
-    add_place(node, &rtc, ret);
+    if (hf_rtc_port(node->rtc)) {
+        hf_describe_rtc(node, rtc.rest, sizeof rtc.rest);
+        add_place(node, &rtc, ret);
+    }
+    snprintf(wsock.rest, sizeof wsock.rest, "/tcp/%d/ws", node->http ? hf_http_port(node->http) : 0);
+    if (ret->n && has_wsock(node)) add_place(node, &wsock, ret);
 }
 
 void hf_describe_first_address(const hf_node *node, hf_buf *buf) {

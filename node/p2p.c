@@ -217,6 +217,19 @@ static void on_relay(hf_p2p *p, const hf_relay_out *said) {
 
 const char *hf_p2p_reach_name(hf_autonat_reach reach) { return reach == HF_AUTONAT_PUBLIC ? "public" : reach == HF_AUTONAT_PRIVATE ? "private" : "unknown"; }
 
+/* A server while others reach us; what is not known changes nothing. */
+static void switch_dht(hf_p2p *p) {
+    const char *protocol = p->node->options->dht_protocol;
+    if (p->reach == HF_AUTONAT_PUBLIC && !p->serves) {
+        p->serves = !hf_kad_serve(p->kad);
+        if (p->serves) hf_say(HF_LEVEL_INFO, "serves the DHT", "protocol", protocol, NULL);
+    } else if (p->reach == HF_AUTONAT_PRIVATE && p->serves) {
+        hf_kad_serve_no_more(p->kad, hf_node_now(p->node));
+        p->serves = false;
+        hf_say(HF_LEVEL_INFO, "serves the DHT no more", "protocol", protocol, NULL);
+    }
+}
+
 static void on_reach(hf_p2p *p, const hf_host_reach *said) {
     const hf_options *o = p->node->options;
     if (o->reach != HF_REACH_AUTO) return;
@@ -226,9 +239,7 @@ static void on_reach(hf_p2p *p, const hf_host_reach *said) {
     p->reached_at.n = 0;
     for (size_t i = 0; i < said->n_addrs; i++) add_addr(&p->reached_at, said->addrs[i]);
     announce(p);
-    if (p->reach != HF_AUTONAT_PUBLIC || p->serves || !p->kad || o->dht != HF_DHT_AUTO) return;
-    p->serves = !hf_kad_serve(p->kad);
-    if (p->serves) hf_say(HF_LEVEL_INFO, "serves the DHT", "protocol", o->dht_protocol, NULL);
+    if (p->kad && o->dht == HF_DHT_AUTO) switch_dht(p);
 }
 
 /* On a stranger's word, signed as it is, no private address is dialled. */

@@ -54,10 +54,12 @@ const char *hf_p2pd_add_protocols(hf_p2pd *d) {
     return err ? "out of memory" : NULL;
 }
 
-/* -dht serves from now on; and goes on when nobody reaches us any more, as what it keeps is of use to those who are connected. */
+/* -dht serves while others reach us; what is not known changes nothing. */
 static void on_reach(hf_p2pd *d, const hf_host_reach *said) {
     const hf_p2pd_flags *f = d->flags;
-    if (said->reach == HF_AUTONAT_PUBLIC && d->kad && f->dht && !f->private && !f->public) (void)!hf_kad_serve(d->kad);
+    if (!d->kad || !f->dht || f->dht_server || f->private || f->public) return;
+    if (said->reach == HF_AUTONAT_PUBLIC) (void)!hf_kad_serve(d->kad);
+    if (said->reach == HF_AUTONAT_PRIVATE) hf_kad_serve_no_more(d->kad, hf_p2pd_now(d));
 }
 
 void hf_p2pd_said(hf_p2pd *d, const hf_host_out *out) {

@@ -4,6 +4,7 @@
 #include "../core/codec/multiaddr.h"
 #include "webrtc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +23,14 @@ struct hf_p2pd_rtc {
     hf_webrtc *listeners[LISTENERS_MAX];
     size_t n_listeners;
     browser *browsers;
+    char certificate[4200]; /* beside the key; empty: neither is kept */
 };
 
 hf_p2pd_rtc *hf_p2pd_rtc_new(hf_p2pd *d) {
     hf_p2pd_rtc *rtc = calloc(1, sizeof *rtc);
-    if (rtc) rtc->d = d;
+    if (!rtc) return NULL;
+    rtc->d = d;
+    if (d->flags->id) snprintf(rtc->certificate, sizeof rtc->certificate, "%s.webrtc.pem", d->flags->id);
     return rtc;
 }
 
@@ -149,10 +153,11 @@ void hf_p2pd_rtc_close_conn(hf_p2pd_rtc *rtc, uint64_t number) {
 const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address) {
     const char *problem = "more than 8 addresses for WebRTC to listen on";
     hf_webrtc_config config = {
-        .address = address, .v6_only = true,
+        .address = address, .v6_only = true, .certificate = rtc->certificate[0] ? rtc->certificate : NULL,
         .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_renewed, rtc},
     };
     if (rtc->n_listeners == LISTENERS_MAX) return problem;
+    if (rtc->d->flags->id && strlen(rtc->d->flags->id) + sizeof ".webrtc.pem.new" > sizeof rtc->certificate) return "the path of the key is too long";
     hf_webrtc *webrtc = hf_webrtc_open(rtc->d->loop, &config, &problem);
     if (!webrtc) return problem;
     rtc->listeners[rtc->n_listeners++] = webrtc;

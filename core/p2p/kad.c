@@ -111,6 +111,20 @@ hf_err hf_kad_serve(hf_kad *kad) {
     return err;
 }
 
+static void drop_served(hf_kad *kad, uint64_t now_ms) {
+    while (kad->first_served) {
+        hf_swarm_stream_reset(kad->swarm, now_ms, kad->first_served->stream);
+        hf_kad_served_drop(kad, kad->first_served);
+    }
+}
+
+void hf_kad_serve_no_more(hf_kad *kad, uint64_t now_ms) {
+    if (!kad->server) return;
+    kad->server = false;
+    hf_swarm_protocol_drop(kad->swarm, hf_buf_bytes(&kad->protocol));
+    drop_served(kad, now_ms);
+}
+
 static void item_free(hf_kad *kad, hf_kad_item *item) {
     hf_kad_addresses_clear(kad->mem, &item->addresses);
     hf_release(kad->mem, item->value, item->value_len);
@@ -134,10 +148,7 @@ static void free_outputs(hf_kad *kad) {
 void hf_kad_free(hf_kad *kad) {
     if (!kad) return;
     hf_kad_requests_drop(kad, kad->now_ms, NULL);
-    while (kad->first_served) {
-        hf_swarm_stream_reset(kad->swarm, kad->now_ms, kad->first_served->stream);
-        hf_kad_served_drop(kad, kad->first_served);
-    }
+    drop_served(kad, kad->now_ms);
     while (kad->first_op) {
         hf_kad_op *op = kad->first_op;
         kad->first_op = op->next;

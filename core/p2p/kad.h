@@ -70,6 +70,9 @@ void hf_kad_free(hf_kad *kad);         /* NULL allowed; streams are reset */
 void hf_kad_clock(hf_kad *kad, uint64_t now_ms, uint64_t unix_ms);
 /* A client becomes a server (we found out that others reach us). */
 HF_MUST_USE hf_err hf_kad_serve(hf_kad *kad);
+/* A server becomes a client (others do not reach us any more): it is not announced, and questions under way end. What it keeps for others it keeps until
+ * it runs out, in case it serves again. */
+void hf_kad_serve_no_more(hf_kad *kad, uint64_t now_ms);
 
 /* Every swarm event with our tag, CONN_UP, IDENTIFIED, and CONN_DOWN. */
 void hf_kad_event(hf_kad *kad, uint64_t now_ms, const hf_swarm_out *event);

@@ -173,6 +173,21 @@ HF_TEST(kad_clients_ask_and_are_in_no_table) {
     CHECK_ERR(hf_kad_serve(net->nodes[6].kad), HF_OK); /* it turns out that others reach it */
     kad_run(net, 2000);
     CHECK(hf_swarm_peer_speaks(net->nodes[0].swarm, kad_id(net, 6), HF_TEXT(HF_KAD_PROTOCOL)));
+    size_t knew = hf_kad_table_size(net->nodes[0].kad);
+    CHECK_ERR(
+        hf_swarm_stream_open(net->nodes[0].swarm, net->now_ms, kad_id(net, 6), HF_TEXT(HF_KAD_PROTOCOL), 99, &stream),
+        HF_OK);
+    kad_run(net, 100);
+    CHECK(net->nodes[6].kad->first_served != NULL);
+    hf_kad_serve_no_more(net->nodes[6].kad, net->now_ms); /* and then not any more */
+    CHECK(!net->nodes[6].kad->first_served);
+    kad_run(net, 2000);
+    CHECK(!hf_swarm_peer_speaks(net->nodes[0].swarm, kad_id(net, 6), HF_TEXT(HF_KAD_PROTOCOL)));
+    CHECK_U64(hf_kad_table_size(net->nodes[0].kad), knew - 1);
+    CHECK_BYTES(KAD_DO(net, 6, hf_kad_get_value, HF_TEXT("/test/a"), 0)->value, HF_TEXT("v"));
+    CHECK_ERR(hf_kad_serve(net->nodes[6].kad), HF_OK);
+    kad_run(net, 2000);
+    CHECK_U64(hf_kad_table_size(net->nodes[0].kad), knew);
     kad_net_free(net);
 }
 
