@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { createLibp2p } from 'libp2p'
 import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { gossipsub } from '@chainsafe/libp2p-gossipsub'
@@ -46,7 +47,7 @@ let js
 async function newJs () {
   const libp2p = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
+    transports: [tcp(), webSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     services: { identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
@@ -56,7 +57,13 @@ async function newJs () {
   await ipfs.start()
   const orbitdb = await createOrbitDB({ ipfs, id: 'js', directory: join(tempDir(), 'orbitdb') })
   onExit(async () => { await orbitdb.stop(); await ipfs.stop() })
-  await libp2p.dial(multiaddr(`${node.multiaddr}/p2p/${node.peerId}`))
+  const { addresses } = await (await node.get('/.well-known/holdfast.json')).json()
+  const overWebSocket = multiaddr(addresses.find(a => a.includes('/ws/')))
+  const connection = await libp2p.dial(overWebSocket)
+  await until('js knows of both addresses, signed', async () => {
+    const known = (await libp2p.peerStore.get(connection.remotePeer)).addresses.filter(a => a.isCertified).map(a => a.multiaddr.toString().replace(/\/p2p\/.*/, ''))
+    return node.addresses.every(a => known.includes(a.replace(/\/p2p\/.*/, '')))
+  })
   return orbitdb
 }
 

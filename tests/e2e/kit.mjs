@@ -64,6 +64,8 @@ export class Node {
   }
 
   get multiaddr () { return `/ip4/127.0.0.1/tcp/${this.p2p}` }
+  /** What it tells of itself: where it takes peers, over TCP and over WebSocket at the HTTP port. */
+  get addresses () { return [this.multiaddr, `/ip4/127.0.0.1/tcp/${this.port}/ws`].map(a => `${a}/p2p/${this.peerId}`) }
 
   /** Resolves when it is ready; `ms`: how long that took. */
   async start (extra = []) {

@@ -1,9 +1,9 @@
 // webrtc-direct: js-libp2p in a real Chromium calls `holdfast p2pd` and `holdfast serve` without domain or certificate authority; version 2 by hand; then UDP
 // packets that nobody should send, while others go on. `node webrtc_direct.mjs PAGE_SCRIPT [NAME]` closes with `N passed, N failed`.
 import { spawn } from 'node:child_process'
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -140,6 +140,23 @@ test('version 2: the page leaves its own description alone, tells its password i
 test('a version that we do not know gets no answer', async () => {
   await both()
   equal(await lab('otherVersion', peer.address), 'no data channel within 8 s', 'version 3')
+})
+
+test('p2pd keeps its certificate beside its key, so its address is the same after a restart', async () => {
+  const file = join(tempDir(), 'key')
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const { d, x } = privateKey.export({ format: 'jwk' })
+  writeFileSync(file, Buffer.concat([Buffer.from([8, 1, 18, 64]), Buffer.from(d, 'base64url'), Buffer.from(x, 'base64url')]))
+  const hashes = []
+  for (const flags of [['-id', file], ['-id', file], []]) {
+    const node = await p2pd(...flags)
+    hashes.push(/certhash\/(\w+)/.exec(node.address)[1])
+    node.child.kill()
+    await node.gone
+  }
+  equal(hashes[1], hashes[0], 'with the key')
+  ok(hashes[2] !== hashes[0], 'without')
+  equal(statSync(`${file}.webrtc.pem`).mode & 0o777, 0o600, 'nobody else reads it')
 })
 
 // ---- holdfast serve ----
