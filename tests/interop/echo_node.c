@@ -23,7 +23,7 @@ static struct job {
 static struct echo {
     uint64_t stream;
     hf_buf waiting;
-    bool fin;
+    bool fin, told_full;
 } echoes[STREAMS];
 
 static uint8_t pattern(size_t at) { return (uint8_t)(at * 7 + at / 251); }
@@ -71,11 +71,12 @@ static void on_echo(const hf_swarm_out *o) {
     switch (o->kind) {
         case HF_SWARM_STREAM_OPEN:
             e->stream = o->stream;
-            e->fin = false;
+            e->fin = e->told_full = false;
             hf_buf_init(&e->waiting, &shell_mem);
             break;
         case HF_SWARM_STREAM_DATA:
             if (!e->waiting.len && !hf_swarm_stream_write(shell_swarm, shell_now(), o->stream, o->bytes)) break;
+            if (!e->told_full) printf("echo full\n"), e->told_full = true;
             hf_buf_add(&e->waiting, o->bytes);
             hf_swarm_stream_reading(shell_swarm, shell_now(), o->stream, false);
             break;

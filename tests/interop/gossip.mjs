@@ -375,7 +375,8 @@ const tests = {
       }
     }
     await until('everybody has everything', () => texts.every((t, k) => all.every((node, i) => i === k % 20 || node.got(t) > 0)), 20000)
-    await sleep(2500) // time for gossip about what everybody has
+    const beats = js.map((node) => node.pubsub.heartbeatTicks)
+    await until('gossip went about what everybody has', () => js.every((node, i) => node.pubsub.heartbeatTicks >= beats[i] + 3))
     for (const [k, t] of texts.entries()) for (const [i, node] of all.entries()) equal(node.got(t), i === k % 20 ? 0 : 1, `${t} at ${i}`)
     for (const node of js) for (const id of node.pubsub.getMeshPeers(TOPIC)) isTrue(node.score(id) > 0, 'js scores its mesh up')
   }

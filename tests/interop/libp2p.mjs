@@ -105,12 +105,12 @@ function pattern (length) {
   return bytes
 }
 
-// Writes `bytes`, reads until the end, compares. `pause` holds the reader back first.
-async function echo (stream, bytes, pause = 0) {
+// Writes `bytes`, reads until the end, compares; reads nothing until `ready`.
+async function echo (stream, bytes, ready) {
   const writing = stream.sink((async function * () {
     for (let at = 0; at < bytes.length; at += 40000) yield bytes.subarray(at, at + 40000)
   })())
-  await sleep(pause)
+  await ready
   let at = 0
   for await (const chunk of stream.source) {
     const part = chunk.subarray()
@@ -223,23 +223,22 @@ const tests = {
     isTrue(peer.addresses.some(a => a.isCertified && a.multiaddr.toString().startsWith(`/ip4/127.0.0.1/tcp/${node.port}`)), 'js believes it')
   },
   async 'a js reader that pauses stops us, and then gets everything' (js, node) {
-    let total = 0
+    let total = 0, full
     await js.handle('/slow/1', async ({ stream }) => {
-      await sleep(1500)
+      full = Number((await node.line(/^full (\d+)/))[1])
       for await (const chunk of stream.source) total += chunk.byteLength
       await stream.close()
     })
     await js.dial(node.address)
     await node.line(/^identified/)
     node.say(`open /slow/1 ${5 * MB}`)
-    const [, full] = await node.line(/^full (\d+)/)
-    isTrue(Number(full) <= 1.5 * MB, `we stop at the window and the buffer: ${full}`)
     await node.line(new RegExp(`^done sent ${5 * MB} `))
+    isTrue(full <= 1.5 * MB, `we stop at the window and the buffer: ${full}`)
     equal(total, 5 * MB, 'bytes that js got')
   },
   async 'our reader that pauses stops js, and then gets everything' (js, node) {
     const connection = await js.dial(node.address)
-    await echo(await connection.newStream('/test/echo/1'), pattern(8 * MB), 1000) // we wait for js, so js must wait for us
+    await echo(await connection.newStream('/test/echo/1'), pattern(8 * MB), node.line(/^echo full/)) // we wait for js, so js must wait for us
   },
   async 'sixty streams at once' (js, node) {
     const connection = await js.dial(node.address)
