@@ -18,9 +18,9 @@ export class Leaving {
     this.wake = () => {}
   }
 
-  /** The page's own word. */
-  page (until) {
-    this.pageUntil = until
+  /** The page's own word: its ways are renewed within that time. */
+  page (ms) {
+    this.pageUntil = performance.now() + ms
     this.wake()
   }
 
@@ -40,7 +40,7 @@ export class Leaving {
     if (type !== 'leaving') return false
     const first = this.asked?.has(from) && self < from
     if (!first) {
-      this.holds.set(from, Date.now() + BACK_MS)
+      this.holds.set(from, performance.now() + BACK_MS)
       this.send(from, JSON.stringify({ type: 'stay' }))
       this.wake()
     }
@@ -49,17 +49,17 @@ export class Leaving {
 
   /** That peer is connected (again). */
   returned (peer) {
-    if (this.holds.has(peer)) this.holds.set(peer, Date.now() + RENEW_MS)
+    if (this.holds.has(peer)) this.holds.set(peer, performance.now() + RENEW_MS)
     this.wake()
   }
 
   /** Resolves when this page may be left. */
   async may (peers) {
-    const giveUp = Date.now() + WAIT_MS
+    const giveUp = performance.now() + WAIT_MS
     await this.#until(() => this.#busyUntil(), giveUp)
     this.asked = new Set(peers)
     for (const peer of peers) this.send(peer, JSON.stringify({ type: 'leaving' }))
-    const answered = Date.now() + ASK_MS
+    const answered = performance.now() + ASK_MS
     await this.#until(() => this.asked.size ? answered : 0, giveUp)
     /* Somebody with a lower ID may have asked meanwhile: it goes first. */
     await this.#until(() => this.#busyUntil(), giveUp)
@@ -69,7 +69,7 @@ export class Leaving {
   #busyUntil () { return Math.max(this.pageUntil, ...this.holds.values()) }
 
   async #until (busyUntil, giveUp) {
-    for (let now = Date.now(); !this.ended && now < Math.min(busyUntil(), giveUp); now = Date.now()) {
+    for (let now = performance.now(); !this.ended && now < Math.min(busyUntil(), giveUp); now = performance.now()) {
       await new Promise(resolve => {
         const timer = setTimeout(resolve, Math.min(busyUntil(), giveUp) - now)
         this.wake = () => {

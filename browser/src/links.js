@@ -3,6 +3,7 @@
 import { backoffMs, OPTIONS } from './mode.js'
 
 const HIGH_WATER = 1 << 20 /* bytes queued in the socket above which the core is told to wait */
+const FRESH_MS = 3000 /* a link that was heard so recently has outlived the sleep */
 
 export class Links {
   /** @param {{opened: (conn: number, url: string, peer: string) => void, data: (conn: number, bytes: Uint8Array) => void,
@@ -10,7 +11,7 @@ export class Links {
    *  @param {number} first 2 or 4: the number of its first connection, and then every fourth; a page's connections are odd */
   constructor (on, first = 2) {
     this.on = on
-    this.nodes = new Map() /* url -> {url, peer, socket, conn, attempt, timer} */
+    this.nodes = new Map() /* url -> {url, peer, socket, conn, attempt, timer, heardAt} */
     this.nextConn = first
     this.visible = true
   }
@@ -38,9 +39,11 @@ export class Links {
   urlOf (conn) { return this.#byConn(conn)?.url }
   get connected () { return [...this.nodes.values()].filter(n => n.conn).length }
 
-  /** Now is a good moment: the page came to the front, the network is back, somebody asked. */
-  hurry () {
+  /** Now is a good moment: the page came to the front, the network is back, somebody asked. `slept`: time has passed that we saw nothing of, or the network
+   *  was another one; a socket may look open then that nobody holds at the other end, and to find that out takes longer than to dial anew. */
+  hurry (slept = false) {
     for (const node of this.nodes.values()) {
+      if (slept && performance.now() - node.heardAt > FRESH_MS) this.#drop(node)
       if (node.socket) continue
       node.attempt = 0
       clearTimeout(node.timer)
@@ -51,7 +54,7 @@ export class Links {
   stop () { for (const node of this.nodes.values()) this.#forget(node) }
 
   #add (url, peer) {
-    const node = { url, peer, socket: null, conn: 0, attempt: 0, timer: 0 }
+    const node = { url, peer, socket: null, conn: 0, attempt: 0, timer: 0, heardAt: 0 }
     this.nodes.set(url, node)
     return node
   }
@@ -61,13 +64,17 @@ export class Links {
   #dial (node) {
     const socket = node.socket = new WebSocket(node.url)
     socket.binaryType = 'arraybuffer'
+    node.heardAt = performance.now()
     socket.onopen = () => {
       node.attempt = 0
       node.conn = this.nextConn
       this.nextConn += 4
       this.on.opened(node.conn, node.url, node.peer)
     }
-    socket.onmessage = event => this.on.data(node.conn, new Uint8Array(event.data))
+    socket.onmessage = event => {
+      node.heardAt = performance.now()
+      this.on.data(node.conn, new Uint8Array(event.data))
+    }
     socket.onclose = () => this.#closed(node, socket)
   }
 
@@ -85,6 +92,10 @@ export class Links {
   #forget (node) {
     this.nodes.delete(node.url)
     clearTimeout(node.timer)
+    this.#drop(node)
+  }
+
+  #drop (node) {
     const { socket, conn } = node
     if (!socket) return
     node.socket = null

@@ -13,6 +13,7 @@ const ALIVE_MS = 5000
 const REFRESH_MS = 30 /* several changes that come together are shown together */
 const HANDOVER_MS = 4000 /* a step into another release waits for its worker no longer than this */
 const PROMOTE_MS = 100
+const SLEPT_MS = 20_000 /* a visible page whose clock has not struck for so long was asleep, with its machine */
 const SWAP_MS = 5000 /* a page that is younger does not reload by itself: two nodes of two releases would keep it at that */
 
 const navigator_ = new Navigator({ release: RELEASE, handover })
@@ -102,6 +103,7 @@ const MESSAGES = {
     databases.changed(null)
     if (lending?.held) net(run)
   },
+  take: ({ run }) => take(run),
   database: ({ address }) => databases.changed(address),
   data: ({ conn, bytes }) => (webrtc?.has(conn) ? webrtc : peers)?.send(conn, bytes),
   close: ({ conn }) => (webrtc?.has(conn) ? webrtc : peers)?.close(conn),
@@ -123,11 +125,19 @@ function hello () {
   alive()
 }
 
+let aliveAt = Date.now()
+let seenAwake = false
+
+/* The wall clock, since others stand still while the machine sleeps. */
 function alive () {
+  const visible = document.visibilityState === 'visible'
+  if (visible && seenAwake && Math.abs(Date.now() - aliveAt) > SLEPT_MS) hurry(true)
+  seenAwake = visible
+  aliveAt = Date.now()
   post({ hf: 'alive', visible: document.visibilityState === 'visible', onLine: navigator.onLine })
 }
 
-const hurry = () => { if (document.visibilityState === 'visible') post({ hf: 'hurry', onLine: navigator.onLine }) }
+const hurry = slept => { if (document.visibilityState === 'visible' || slept) post({ hf: 'hurry', onLine: navigator.onLine, slept }) }
 
 /* A worker that was stopped takes what it was asked with it: its next run is asked anew. */
 function net (run) {
@@ -153,12 +163,40 @@ async function network (self) {
 function lend (run) {
   if (lending) return lending.held && net(run)
   const queue = new AbortController()
-  const turn = lending = { stop: () => queue.abort(), held: false }
-  navigator.locks.request(NETWORK_LOCK, { signal: queue.signal }, () => new Promise(release => {
+  const turn = lending = { stop: () => queue.abort(), held: false, run }
+  request(turn, { signal: queue.signal })
+}
+
+function request (turn, how) {
+  navigator.locks.request(NETWORK_LOCK, how, () => new Promise(release => {
     turn.stop = release
     turn.held = true
-    net(run)
-  })).catch(() => {})
+    net(turn.run)
+  })).catch(() => {
+    if (lending !== turn || !turn.held) return
+    stopLending() /* this page was not heard of for so long that another one took its turn */
+    lend(turn.run)
+  })
+}
+
+/* The page whose turn it is hangs. */
+function take (run) {
+  if (!lending || lending.held) return
+  lending.stop()
+  lending = { stop: () => {}, held: false, run }
+  request(lending, { steal: true })
+}
+
+/* A page that the browser freezes keeps its locks and answers nobody: another tab shall have its turn. It has another run of the worker to ask, perhaps,
+ * when it comes to, and the worker says so. */
+function freeze () {
+  if (lending?.held) post({ hf: 'away' })
+  stopLending()
+}
+
+function resume () {
+  hurry(true)
+  hello()
 }
 
 function stopLending () {
@@ -218,13 +256,15 @@ async function start () {
     hello()
   })
   setInterval(alive, ALIVE_MS)
-  addEventListener('online', hurry)
+  addEventListener('online', () => hurry(true))
   addEventListener('offline', alive)
   document.addEventListener('visibilitychange', () => {
     hurry()
     if (told) follow(told)
   })
-  addEventListener('pageshow', hurry)
+  addEventListener('pageshow', event => hurry(event.persisted))
+  document.addEventListener('freeze', freeze)
+  document.addEventListener('resume', resume)
   document.addEventListener('submit', () => { navigator.storage?.persist?.() }, { once: true })
 }
 

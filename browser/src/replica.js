@@ -9,7 +9,8 @@ import { Warm } from './warm.js'
 
 const WRITER_LOCK = 'holdfast-writer'
 const UNSAID_MAX = 8
-const RETRY_MS = 5000 /* a store that refused is asked again */
+const RETRY_MS = 250 /* a store that refused is asked again, then after twice as long, */
+const RETRY_MAX_MS = 5000 /* and at least so often */
 
 /** The WebSocket of the node at an http(s) address. */
 export const linkOf = address => address.replace(/^http/, 'ws').replace(/\/$/, '') + '/p2p'
@@ -53,7 +54,7 @@ export class Replica {
       opened: (conn, url, peer) => this.open(conn, true, peer),
       data: (conn, bytes) => this.recv(conn, bytes),
       lost: (conn, url) => {
-        this.mode.linkDown(url, Date.now())
+        this.mode.linkDown(url, performance.now())
         this.lost(conn)
         if (!this.links.connected) this.on.alone()
       },
@@ -79,6 +80,7 @@ export class Replica {
     this.timer = 0
     this.timerAt = Infinity
     this.lastSync = 0
+    this.refusals = 0 /* in a row */
     this.failed = null /* the store refuses to write: until it does, nothing of ours is written or acknowledged */
     this.carried = {} /* database address -> own entries of an earlier life that nobody may have yet */
     this.written = {} /* the same, of this life: what is kept for the next */
@@ -111,9 +113,9 @@ export class Replica {
   async nodes (list, relays) {
     this.siblings = list
     this.meetings.relays = relays.filter(readRelay)
+    this.connect()
     await this.store.set('nodes', list)
     await this.store.set('relays', this.meetings.relays)
-    this.connect()
   }
 
   connect () {
@@ -347,7 +349,9 @@ export class Replica {
     this.committing = true
     const records = this.batch
     this.batch = []
-    const error = await this.store.put(records.map(({ address, cid, block }) => ({ address, cid, block })), { unsent: this.#unsent() }).then(() => null, e => e)
+    const put = () => this.store.put(records.map(({ address, cid, block }) => ({ address, cid, block })), { unsent: this.#unsent() }).then(() => null, e => e)
+    /* A transaction that was aborted for a reason of its moment does not concern anybody. */
+    const error = await put() && await put()
     this.committing = false
     if (error) this.#refused(records, error)
     else this.#committed(records[records.length - 1].seq)
@@ -355,6 +359,7 @@ export class Replica {
 
   #committed (seq) {
     this.stored = seq
+    this.refusals = 0
     this.core.stored(seq)
     this.waiting = this.waiting.filter(w => w.seq > seq || w.resolve())
     if (this.closed) this.#commit()
@@ -372,7 +377,7 @@ export class Replica {
     this.waiting = []
     this.idle()
     this.on.status()
-    if (!this.closed) this.retryTimer = setTimeout(() => this.#retry(), RETRY_MS)
+    if (!this.closed) this.retryTimer = setTimeout(() => this.#retry(), Math.min(RETRY_MS * 2 ** this.refusals++, RETRY_MAX_MS))
   }
 
   async #retry () {

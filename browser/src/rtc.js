@@ -125,7 +125,7 @@ export class Peers {
     if (!way) return
     way.peer = peer
     way.up = true
-    way.since = Date.now()
+    way.since = performance.now()
     /* The page at the other end is the same as before: what it was invited to, and we, holds. */
     if (this.met.has(way.pc)) this.#arrived(peer)
     else this.#await(peer)
@@ -135,7 +135,7 @@ export class Peers {
     this.redialing.delete(peer)
     if (way.invitation) {
       this.invites[peer] = (this.invites[peer] ?? []).filter(invite => invite.id !== way.invitation) /* used up */
-      await this.store.set('invites', this.invites)
+      await this.#keep('invites', this.invites)
     }
     if (this.#settleTwins(way)) await this.#invite(peer, way.pc)
   }
@@ -239,12 +239,12 @@ export class Peers {
     this.invites[peer] = [{ id, epoch, ufrag, pwd, sdp, at: Date.now() }, ...others].slice(0, STOCK)
     const all = Object.entries(this.invites).filter(([, list]) => list.length).sort((a, b) => b[1][0].at - a[1][0].at)
     this.invites = Object.fromEntries(all.slice(0, REMEMBERED_MAX))
-    await this.store.set('invites', this.invites)
+    await this.#keep('invites', this.invites)
     if (this.invites[peer]?.length === STOCK) this.#arrived(peer)
   }
 
   #await (peer) {
-    this.unsettled.set(peer, Date.now() + SETTLE_MS)
+    this.unsettled.set(peer, performance.now() + SETTLE_MS)
     this.#settle()
   }
 
@@ -253,8 +253,8 @@ export class Peers {
     this.#settle()
   }
 
-  /* Tells the worker until when this page had better not be left. */
-  #settle () { this.post({ hf: 'settle', until: Math.max(0, ...this.unsettled.values()) }) }
+  /* Tells the worker for how long this page had better not be left. */
+  #settle () { this.post({ hf: 'settle', ms: Math.max(0, ...[...this.unsettled.values()].map(until => until - performance.now())) }) }
 
   /* By invitation: the newest first, the next beside it when that takes long. */
   #redial (peer) {
@@ -380,9 +380,12 @@ export class Peers {
     const kept = await this.store.get('certificate')
     if (kept && kept.expires > Date.now() + INVITE_DAYS * DAY) return kept
     const fresh = await RTCPeerConnection.generateCertificate({ name: 'ECDSA', namedCurve: 'P-256', expires: CERTIFICATE_DAYS * DAY })
-    await this.store.set('certificate', fresh)
+    await this.#keep('certificate', fresh)
     return fresh
   }
+
+  /* Where there is no room to remember, this page meets others all the same. */
+  #keep (key, value) { return this.store.set(key, value).catch(() => {}) }
 }
 
 function gathered (pc) {

@@ -3,10 +3,25 @@
 
 const NAME = 'holdfast'
 const SLICE = 500
+const OPEN_MS = 5000 /* a database that somebody else holds back is not waited for any longer; it is tried again when it is needed */
 
 const done = request => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result)
   request.onerror = () => reject(request.error)
+})
+
+/* Somebody who wants to delete the database, or to have it in another version, stands before us in the browser's queue, and behind whoever does not
+ * let go of it. */
+const inTime = request => new Promise((resolve, reject) => {
+  const timer = setTimeout(() => {
+    request.onsuccess = () => request.result.close() /* too late */
+    reject(new Error('the database is held back by another program of this site'))
+  }, OPEN_MS)
+  const settle = act => value => {
+    clearTimeout(timer)
+    act(value)
+  }
+  done(request).then(settle(resolve), settle(reject))
 })
 
 export class Store {
@@ -18,7 +33,7 @@ export class Store {
       blocks.createIndex('cid', 'cid', { unique: true })
       request.result.createObjectStore('meta')
     }
-    store.db = await done(request)
+    store.db = await inTime(request)
     /* A later release that wants to change the schema, or a user who clears the data, must not wait for us. */
     store.db.onversionchange = () => {
       store.db.close()

@@ -1,5 +1,6 @@
 /* browser_kit: what the tests of the browser's half share: profiles of one Chromium, nodes whose app changes, a proxy that lies. Each test has nodes
  * and profiles of its own, so that one that fails spoils no other. */
+import { randomUUID } from 'node:crypto'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
@@ -76,10 +77,17 @@ export async function changeable () {
   return node.start()
 }
 
-/* A proxy in front of a node; `how` changes what it does: pass, a status, hang, portal. */
+/* A proxy in front of a node; `how` changes what it does: pass, a status, hang, portal. `instead`: path -> answer of its own, with the node's where there
+ * is one: (res, headers, bytes) => …; `mute`: WebSockets stay open, and nothing comes through. */
 export async function proxyOf (node) {
   const port = await freePort()
-  const proxy = { origin: `http://localhost:${port}`, how: 'pass' }
+  const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [], mute: false }
+  const changed = async (req, res, answer) => {
+    const r = await fetch(`http://127.0.0.1:${node.port}${req.url}`).catch(() => null)
+    const headers = Object.fromEntries(r?.headers ?? [])
+    for (const name of ['content-length', 'content-encoding', 'connection', 'keep-alive']) delete headers[name]
+    answer(res, headers, r ? Buffer.from(await r.arrayBuffer()) : Buffer.alloc(0))
+  }
   const pass = (req, res) => {
     const on = http.request({ host: '127.0.0.1', port: node.port, path: req.url, method: req.method, headers: req.headers }, r => {
       res.writeHead(r.statusCode, r.rawHeaders)
@@ -89,6 +97,9 @@ export async function proxyOf (node) {
     req.pipe(on)
   }
   const server = http.createServer((req, res) => {
+    const path = req.url.split('?')[0]
+    proxy.asked.push(req.url)
+    if (proxy.instead.has(path)) return changed(req, res, proxy.instead.get(path))
     if (proxy.how === 'hang') return
     if (proxy.how === 'portal') return res.writeHead(200, { 'content-type': 'text/html' }).end('<title>Hotel</title><h1>Log in to the hotel</h1>')
     if (typeof proxy.how === 'number') return res.writeHead(proxy.how, { 'content-type': 'text/html' }).end(`<h1>${proxy.how}</h1>`)
@@ -102,7 +113,7 @@ export async function proxyOf (node) {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${Object.entries(res.headers).map(([k, v]) => `${k}: ${v}`).join('\r\n')}\r\n\r\n`)
       if (first.length) socket.write(first)
       if (head.length) other.write(head)
-      socket.pipe(other).pipe(socket)
+      for (const [from, to] of [[socket, other], [other, socket]]) from.on('data', chunk => { if (!proxy.mute) to.write(chunk) })
       for (const [one, two] of [[socket, other], [other, socket]]) {
         one.on('error', () => two.destroy())
         one.on('close', () => two.destroy())
@@ -116,4 +127,41 @@ export async function proxyOf (node) {
   await new Promise(resolve => server.listen(port, '127.0.0.1', resolve))
   onExit(() => { server.closeAllConnections(); server.close() })
   return proxy
+}
+
+/* A proxy whose worker script begins with a few lines of ours: what happens to a worker's machine happens from its first instant, in each of its lives. */
+export async function hauntedBy (node, lines) {
+  const proxy = await proxyOf(node)
+  proxy.instead.set('/_holdfast/sw.js', (res, headers, bytes) => res.writeHead(bytes.length ? 200 : 502, headers).end(bytes.length ? `${lines}\n${bytes}` : ''))
+  return proxy
+}
+
+/* ---- forms, as the page's script sends them ---- */
+
+/* true: it was acknowledged. */
+export const post = (page, text, op = randomUUID()) => page.evaluate(async ({ text, op }) => {
+  const body = new URLSearchParams({ op, text })
+  return fetch('/todos', { method: 'POST', body, headers: { accept: 'text/html', 'holdfast-enhanced': '1' } }).then(r => r.ok, () => false)
+}, { text, op })
+
+/* Until it is acknowledged, with the same operation ID each time, as a user does it; answers how often it was refused. */
+export async function insist (page, text, ms = 20_000) {
+  const op = randomUUID()
+  let refused = 0
+  await until(`${text} is acknowledged`, async () => await post(page, text, op) || (refused++, false), ms, 100)
+  return refused
+}
+
+/* The node has each of them once, and nothing else. */
+export async function exactly (node, texts) {
+  await until('the node has all', async () => (await node.texts()).length >= texts.length, 20_000, 100)
+  await once(node, texts)
+  equal((await node.texts()).length, texts.length, 'items')
+}
+
+/* A page of the origin without any script. */
+export async function aside (profile, origin) {
+  const page = await profile.newPage()
+  await page.goto(origin + '/healthz')
+  return page
 }

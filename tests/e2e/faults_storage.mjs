@@ -1,0 +1,272 @@
+/* The browser's database under what browsers, disks and other programs do to it, while it is written to. */
+import { aside, cdpOf, exactly, hauntedBy, insist, pause, post, profileOf, proxyOf, servedBy, start, stored, warm } from './browser_kit.mjs'
+import { equal, hasPeers, inMode, mode, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
+
+const failed = page => page.evaluate(() => document.documentElement.hasAttribute('data-failed'))
+const isFailed = (page, wanted) => until(`data-failed is ${wanted}`, async () => await failed(page) === wanted)
+
+/* On its own: everything is shown that is there, each once. */
+async function onItsOwn (node, page, texts) {
+  await page.goto(page.url())
+  await settled(page)
+  const all = await shown(page)
+  equal(texts.filter(t => all.filter(x => x === t).length !== 1), [], 'not shown exactly once')
+}
+
+/* ---- evicted ---- */
+
+test('storage is evicted four times in mid-write, with a node: each acknowledged form is there once', async () => {
+  const node = await start()
+  const profile = await profileOf()
+  const page = await visit(profile, node.origin)
+  await warm(page)
+  const cdp = await cdpOf(await aside(profile, node.origin))
+  const texts = []
+  const write = async () => {
+    for (let i = 0; i < 30; i++) {
+      texts.push(`mid ${i}`)
+      await insist(page, `mid ${i}`)
+    }
+  }
+  const evict = async () => {
+    for (const storageTypes of ['indexeddb', 'indexeddb', 'cache_storage', 'indexeddb,cache_storage']) {
+      await pause(120)
+      await cdp.send('Storage.clearDataForOrigin', { origin: node.origin, storageTypes })
+    }
+  }
+  await Promise.all([write(), evict()])
+  await exactly(node, texts)
+  await until('the replica is whole again', async () => (await stored(page)).blocks >= 30)
+  await node.kill()
+  await page.goto(node.origin)
+  await settled(page)
+  await onItsOwn(node, page, texts)
+  equal(page.errors, [], 'errors')
+})
+
+test('storage is evicted with no node: what another browser has comes back, what is written next is kept', async () => {
+  const node = await start()
+  const [profile, other] = [await profileOf(), await profileOf()]
+  const page = await visit(profile, node.origin)
+  const far = await visit(other, node.origin)
+  await hasPeers(page, 1)
+  await warm(page)
+  await warm(far)
+  await node.kill()
+  await insist(page, 'seen by the other')
+  await showsText(far, 'seen by the other')
+  const cdp = await cdpOf(await aside(profile, node.origin))
+  await cdp.send('Storage.clearDataForOrigin', { origin: node.origin, storageTypes: 'indexeddb' })
+  await until('it writes again', async () => await post(page, 'after it', 'after'), 20_000, 200)
+  await insist(far, 'by the other')
+  await node.start()
+  await exactly(node, ['seen by the other', 'after it', 'by the other'])
+  for (const tab of [page, far]) for (const text of ['seen by the other', 'after it', 'by the other']) await showsText(tab, text)
+  equal([...page.errors, ...far.errors], [], 'errors')
+})
+
+/* ---- no room: Chromium's own quota, reached at three places ---- */
+
+test('the quota is reached while the worker is installed: the node serves, nothing is said to be kept here', async () => {
+  const node = await start()
+  const profile = await profileOf()
+  const page = await aside(profile, node.origin)
+  const cdp = await cdpOf(page)
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: 200_000 })
+  const errors = []
+  const tab = await profile.newPage()
+  tab.on('pageerror', error => errors.push(String(error)))
+  await tab.goto(node.origin)
+  await until('the installation has failed', () => tab.evaluate(async () => {
+    const registration = await navigator.serviceWorker.getRegistration('/')
+    return !registration?.installing && !registration?.active
+  }))
+  equal(await insist(tab, 'through the node'), 0, 'refused')
+  await showsText(tab, 'through the node')
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: 1e9 })
+  await tab.reload()
+  await settled(tab)
+  await warm(tab)
+  await exactly(node, ['through the node'])
+  equal(errors, [], 'errors')
+})
+
+for (const [where, room] of [['at the first block', 662_100], ['after some forms', 790_000]]) {
+  test(`the quota is reached ${where}: what is refused is said, what was acknowledged is there, browsers still meet`, async () => {
+    const node = await start()
+    const [profile, other] = [await profileOf(), await profileOf()]
+    const cdp = await cdpOf(await aside(profile, node.origin))
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: room })
+    const page = await profile.newPage()
+    page.errors = []
+    page.on('pageerror', error => page.errors.push(String(error)))
+    await page.goto(node.origin)
+    await settled(page)
+    const far = await visit(other, node.origin)
+    const texts = []
+    const long = i => `${i} ${'x'.repeat(450)}`
+    /* With the node every form is taken: by it, where this browser has no room. */
+    for (let i = 0; i < 5; i++) {
+      texts.push(long(i))
+      equal(await insist(page, long(i)), 0, 'refused with a node')
+    }
+    let refused = 0
+    const maybe = new Map()
+    if (where !== 'at the first block') {
+      await hasPeers(page, 1)
+      await node.kill()
+      for (let i = 5; i < 40 && refused < 3; i++) {
+        if (await post(page, long(i), `op${i}`)) texts.push(long(i))
+        else {
+          refused++
+          maybe.set(i, long(i))
+        }
+      }
+      ok(refused === 3, `the quota was reached (${refused} refused)`)
+      await isFailed(page, true)
+      await node.start()
+    } else await isFailed(page, true)
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: 1e9 })
+    await isFailed(page, false)
+    /* What was refused is sent again, with the ID that it had. */
+    for (const [i, text] of maybe) {
+      texts.push(text)
+      await until('taken', () => post(page, text, `op${i}`), 20_000, 100)
+    }
+    await inMode(page, 'server')
+    await exactly(node, texts)
+    await hasPeers(far, 1)
+    equal(page.errors, [], 'errors')
+  })
+}
+
+/* ---- transactions that are aborted ---- */
+
+/* Each transaction that writes may be aborted: at its beginning, after its first request, with its last one, or it cannot be had at all. */
+const ABORTS = `{
+  const { transaction } = IDBDatabase.prototype
+  self.aborts = { rate: 0, dealt: [0, 0, 0, 0] }
+  IDBDatabase.prototype.transaction = function (...how) {
+    const [which, hit] = [Math.floor(Math.random() * 4), how[1] === 'readwrite' && Math.random() < self.aborts.rate]
+    if (hit) self.aborts.dealt[which]++
+    if (hit && which === 3) throw new DOMException('none can be had now', 'InvalidStateError')
+    const tx = transaction.apply(this, how)
+    const abort = () => { try { tx.abort() } catch {} }
+    if (hit && which === 0) queueMicrotask(abort)
+    if (hit && which > 0) {
+      const { objectStore } = tx
+      let open = 0
+      const watched = request => {
+        open++
+        request.addEventListener('success', () => { if (--open === 0 || which === 1) abort() })
+        return request
+      }
+      tx.objectStore = name => {
+        const store = objectStore.call(tx, name)
+        for (const act of ['put', 'add']) store[act] = (...values) => watched(IDBObjectStore.prototype[act].apply(store, values))
+        return store
+      }
+    }
+    return tx
+  }
+}`
+
+test('transactions are aborted at random, with a node and without: each acknowledged form is there once', async () => {
+  const node = await start()
+  const proxy = await hauntedBy(node, ABORTS)
+  const page = await visit(await profileOf(), proxy.origin)
+  await warm(page)
+  const haunt = rate => page.context().serviceWorkers()[0].evaluate(rate => {
+    self.aborts.rate = rate
+    return self.aborts.dealt
+  }, rate)
+  const texts = []
+  let refused = 0
+  const storm = async (name, rate, n) => {
+    await haunt(rate)
+    for (let i = 0; i < n; i++) {
+      texts.push(`${name} ${i}`)
+      refused += await insist(page, `${name} ${i}`)
+    }
+  }
+  await storm('with the node', 0.5, 20)
+  equal(refused, 0, 'refused while there was a node')
+  await node.kill()
+  proxy.how = 502
+  proxy.cut()
+  await page.goto(proxy.origin)
+  await inMode(page, 'local')
+  await storm('without', 0.15, 20)
+  equal(refused, 0, 'refused for one aborted transaction alone')
+  await storm('badly', 0.6, 20)
+  const dealt = await haunt(0)
+  console.log(`  aborted: ${dealt.join(' + ')} transactions at four places; ${refused} forms refused and sent again`)
+  ok(dealt.every(n => n > 0), 'at each place')
+  await isFailed(page, false)
+  await onItsOwn(node, page, texts)
+  await node.start()
+  proxy.how = 'pass'
+  await exactly(node, texts)
+  equal(page.errors, [], 'errors')
+})
+
+/* ---- other programs of the site ---- */
+
+test('the database is held back by another program: pages and forms come from the node, and it is said', async () => {
+  const node = await start()
+  const profile = await profileOf()
+  const page = await visit(profile, node.origin)
+  await insist(page, 'before')
+  const holder = await aside(profile, node.origin)
+  await holder.evaluate(() => new Promise(resolve => {
+    const open = indexedDB.open('holdfast')
+    open.onsuccess = () => {
+      window.held = open.result
+      indexedDB.deleteDatabase('holdfast').onblocked = resolve
+    }
+  }))
+  const timed = async act => {
+    const began = Date.now()
+    await act()
+    return Date.now() - began
+  }
+  const cdp = await cdpOf(page)
+  await cdp.send('ServiceWorker.enable')
+  await cdp.send('ServiceWorker.stopAllWorkers')
+  const took = [await timed(() => page.goto(node.origin)), await timed(() => insist(page, 'while it is held')), await timed(() => page.reload())]
+  ok(took.every(ms => ms < 3000), `a page, a form and a page took ${took} ms`)
+  equal(await servedBy(page), 'node', 'served by')
+  await settled(page)
+  await isFailed(page, true)
+  await holder.evaluate(() => window.held.close())
+  await isFailed(page, false)
+  await warm(page)
+  await exactly(node, ['before', 'while it is held'])
+  equal(page.errors, [], 'errors')
+})
+
+test('the database is of a later version: the node serves, it is said, and nothing is overwritten', async () => {
+  const node = await start()
+  const profile = await profileOf()
+  const page = await visit(profile, node.origin)
+  await insist(page, 'before')
+  const later = await aside(profile, node.origin)
+  await later.evaluate(() => new Promise((resolve, reject) => {
+    const open = indexedDB.open('holdfast', 2)
+    open.onerror = reject
+    open.onsuccess = () => {
+      open.result.close()
+      resolve()
+    }
+  }))
+  await isFailed(page, true)
+  equal(await insist(page, 'meanwhile'), 0, 'refused')
+  await page.reload()
+  await settled(page)
+  equal(await mode(page), 'server', 'mode')
+  equal(await later.evaluate(async () => (await indexedDB.databases()).find(d => d.name === 'holdfast').version), 2, 'version')
+  await later.evaluate(() => new Promise(resolve => { indexedDB.deleteDatabase('holdfast').onsuccess = resolve }))
+  await isFailed(page, false)
+  await exactly(node, ['before', 'meanwhile'])
+  equal(page.errors, [], 'errors')
+})
