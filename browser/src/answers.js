@@ -12,8 +12,8 @@ export const late = ms => new Promise(resolve => setTimeout(resolve, ms, null))
 
 export class Answers {
   /** @param {{mode: import('./mode.js').Mode, release: string, replica: () => Promise<import('./replica.js').Replica>, remembered: Promise<void>,
-   *           opening: () => Promise<import('./replica.js').Replica> | null, leaving: () => Promise<void>, scored: () => void, kept: () => void}} options
-   *  replica() opens it, opening() does not; `remembered`: what the user chose is known; leaving() resolves when a page may be left; scored(): the mode may
+   *           opened: () => import('./replica.js').Replica | null, leaving: () => Promise<void>, scored: () => void, kept: () => void}} options
+   *  replica() opens it, opened() does not; `remembered`: what the user chose is known; leaving() resolves when a page may be left; scored(): the mode may
    *  have changed; kept(): something was written that a node may not have */
   constructor (options) {
     Object.assign(this, options)
@@ -45,7 +45,8 @@ export class Answers {
     if (originOf(request) !== self.location.origin) return this.#answer(request, url, body)
     if (!this.mode.asksNode(performance.now())) return this.#answer(request, url, body).catch(() => fetch(postOf(request, body)))
     /* Only a replica that is open already signs here first: the post never waits for a worker to start. */
-    const signed = await Promise.race([Promise.resolve(this.opening()).then(open => open && run(open, request, url, body)).catch(() => null), late(POST_LATE_MS)])
+    const open = this.opened()
+    const signed = open && await Promise.race([run(open, request, url, body).catch(() => null), late(POST_LATE_MS)])
     const network = this.#fromNode(event, fetch(postOf(request, body, signed)))
     const response = await this.#inTime(network, POST_LATE_MS)
     if (response) return response

@@ -4,9 +4,11 @@
 const hexOf = buffer => [...new Uint8Array(buffer)].map(b => b.toString(16).padStart(2, '0')).join('')
 
 export class Files {
-  /** @param {{release: string, files: Record<string, string>}} build name -> SHA-256 in hex */
-  constructor (build) {
+  /** @param {{release: string, files: Record<string, string>}} build name -> SHA-256 in hex
+   *  @param {() => boolean} retired a newer worker takes over: what it has removed must not be made again */
+  constructor (build, retired) {
     this.build = build
+    this.retired = retired
     this.cacheName = `holdfast-${build.release}`
   }
 
@@ -17,6 +19,9 @@ export class Files {
     const cache = await caches.open(this.cacheName)
     await Promise.all(Object.keys(this.build.files).map(async name => cache.put(this.url(name), await this.#fetched(name))))
   }
+
+  /** Brings back what the browser has cleared away, while there is somebody to bring it from. */
+  async mend () { for (const name of Object.keys(this.build.files)) if (!await this.#kept(name)) await this.#repaired(name) }
 
   /** Those of other releases. */
   async forgetOthers () {
@@ -47,23 +52,30 @@ export class Files {
     return response && await this.#isRight(name, await response.clone().arrayBuffer()) ? response : this.#repaired(name)
   }
 
-  /* Not by caches.open(), which would make the cache again that a newer worker has removed. */
   #kept (name) { return caches.match(this.url(name), { cacheName: this.cacheName }) }
 
   async #repaired (name) {
     const response = await this.#fetched(name)
-    if (await caches.has(this.cacheName)) {
-      const cache = await caches.open(this.cacheName)
-      await cache.put(this.url(name), response.clone()).catch(() => {}) /* no room */
-    }
+    if (this.retired()) return response
+    const kept = response.clone()
+    await caches.open(this.cacheName).then(cache => cache.put(this.url(name), kept)).catch(() => {}) /* no room */
     return response
   }
 
+  /* The browser's own cache will do, as long as it has the right bytes. */
   async #fetched (name) {
-    const response = await fetch(this.url(name), { cache: 'no-cache' })
-    if (!response.ok) throw new Error(`${name}: ${response.status}`)
-    if (!await this.#isRight(name, await response.clone().arrayBuffer())) throw new Error(`${name} is not of release ${this.build.release}`)
-    return response
+    let problem
+    for (const cache of ['force-cache', 'reload']) {
+      try {
+        const response = await fetch(this.url(name), { cache })
+        if (!response.ok) throw new Error(`${name}: ${response.status}`)
+        if (!await this.#isRight(name, await response.clone().arrayBuffer())) throw new Error(`${name} is not of release ${this.build.release}`)
+        return response
+      } catch (error) {
+        problem = error
+      }
+    }
+    throw problem
   }
 
   async #isRight (name, bytes) { return hexOf(await crypto.subtle.digest('SHA-256', bytes)) === this.build.files[name] }

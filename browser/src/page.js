@@ -104,6 +104,7 @@ const MESSAGES = {
     if (lending?.held) net(run)
   },
   take: ({ run }) => take(run),
+  error: ({ of }) => { if (of === 'net') asked = '' }, /* no replica could be opened: it is asked again when there is one */
   database: ({ address }) => databases.changed(address),
   data: ({ conn, bytes }) => (webrtc?.has(conn) ? webrtc : peers)?.send(conn, bytes),
   close: ({ conn }) => (webrtc?.has(conn) ? webrtc : peers)?.close(conn),

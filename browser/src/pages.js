@@ -32,7 +32,7 @@ export class Pages {
     const act = MESSAGES[data?.hf]
     if (!act || this.retired()) return
     if (source.id === this.#networker) this.#heardAt = performance.now()
-    event.waitUntil(Promise.resolve(act.call(this, data, source, event.ports[0])).catch(error => source.postMessage({ hf: 'error', error: String(error) })))
+    event.waitUntil(Promise.resolve(act.call(this, data, source, event.ports[0])).catch(error => source.postMessage({ hf: 'error', of: data.hf, error: String(error) })))
   }
 
   async toNetworker (message) {

@@ -14,7 +14,7 @@ const FLUSH = 'holdfast-flush'
 /* What only a node can answer: the worker keeps out of it. */
 const NODE_ONLY = /^\/(events|healthz|readyz|metrics|\.well-known\/holdfast\.json|gun|peerjs.*|announce|ipfs\/.*|_\/.*)$/
 
-const files = new Files(BUILD)
+const files = new Files(BUILD, retired)
 const mode = new Mode({ own: linkOf(self.location.origin) })
 
 /* ---- life of the worker ---- */
@@ -54,7 +54,7 @@ function retire () {
   if (superseded) return
   superseded = true
   opening?.then(replica => replica.close(), () => {})
-  opening = null
+  opening = opened = null
   pages.leavings.end()
   retiring.abort()
 }
@@ -62,6 +62,7 @@ function retire () {
 /* ---- the replica, opened when first needed ---- */
 
 let opening = null
+let opened = null /* what came of it */
 let broken = '' /* why it could not be opened */
 
 function replica () {
@@ -94,23 +95,25 @@ function replica () {
       alone: () => { probe().then(() => pages.tellStatus()) },
       lost: startAfresh
     }
-  }).then(opened => {
-    broken = ''
-    opened.connect()
-    return opened
   })
   const mine = opening
-  mine.catch(error => {
+  mine.then(open => {
+    broken = ''
+    if (opening === mine) opened = open
+    open.connect()
+    files.mend().catch(() => {}) /* the next life tries again */
+  }, error => {
     if (opening !== mine) return
     opening = null
     broken = String(error)
+    pages.tellStatus()
   })
   return mine
 }
 
 /* The store was cleared under us (by the user, or by a browser short of room): with a new name, from what others have. */
 function startAfresh () {
-  opening = null
+  opening = opened = null
   mode.peers = 0
   pages.renew()
 }
@@ -157,7 +160,7 @@ const answers = new Answers({
   mode,
   release: BUILD.release,
   replica,
-  opening: () => opening,
+  opened: () => opened,
   remembered,
   leaving: () => pages.leaving(),
   scored: () => { pages.tellStatus() },

@@ -25,10 +25,10 @@ export const once = async (node, texts) => {
 export const caches_ = page => page.evaluate(async () => (await caches.keys()).filter(name => name.startsWith('holdfast-')))
 export const stored = page => page.evaluate(() => new Promise((resolve, reject) => {
   const open = indexedDB.open('holdfast')
-  open.onerror = () => reject(open.error)
+  open.onupgradeneeded = () => open.transaction.abort() /* there is none, and it is not for us to make one */
+  open.onerror = () => open.error.name === 'AbortError' ? resolve({ blocks: 0, self: '' }) : reject(open.error)
   open.onsuccess = () => {
     const db = open.result
-    if (!db.objectStoreNames.contains('blocks')) { db.close(); return resolve({ blocks: 0, self: '' }) }
     const tx = db.transaction(['blocks', 'meta'])
     const count = tx.objectStore('blocks').count()
     const secrets = tx.objectStore('meta').get('secrets')

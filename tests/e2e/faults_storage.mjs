@@ -52,10 +52,10 @@ test('storage is evicted with no node: what another browser has comes back, what
   await hasPeers(page, 1)
   await warm(page)
   await warm(far)
+  const cdp = await cdpOf(await aside(profile, node.origin))
   await node.kill()
   await insist(page, 'seen by the other')
   await showsText(far, 'seen by the other')
-  const cdp = await cdpOf(await aside(profile, node.origin))
   await cdp.send('Storage.clearDataForOrigin', { origin: node.origin, storageTypes: 'indexeddb' })
   await until('it writes again', async () => await post(page, 'after it', 'after'), 20_000, 200)
   await insist(far, 'by the other')
@@ -91,12 +91,20 @@ test('the quota is reached while the worker is installed: the node serves, nothi
   equal(errors, [], 'errors')
 })
 
-for (const [where, room] of [['at the first block', 662_100], ['after some forms', 790_000]]) {
+/* How much the worker and its files take. */
+async function roomOf (node) {
+  const page = await visit(await profileOf(), node.origin)
+  const { caches, serviceWorkerRegistrations } = await page.evaluate(async () => (await navigator.storage.estimate()).usageDetails)
+  await page.context().close()
+  return caches + serviceWorkerRegistrations
+}
+
+for (const [where, room] of [['at the first block', 1000], ['after some forms', 128_000]]) {
   test(`the quota is reached ${where}: what is refused is said, what was acknowledged is there, browsers still meet`, async () => {
     const node = await start()
     const [profile, other] = [await profileOf(), await profileOf()]
     const cdp = await cdpOf(await aside(profile, node.origin))
-    await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: room })
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin: node.origin, quotaSize: await roomOf(node) + room })
     const page = await profile.newPage()
     page.errors = []
     page.on('pageerror', error => page.errors.push(String(error)))
