@@ -6,6 +6,7 @@ import { OPTIONS } from './mode.js'
 const GATEWAY_DOWN = new Set([502, 503, 504])
 const POST_LATE_MS = 5000
 const REMEMBERED_MS = 1000 /* a store that does not answer holds up no request */
+const REFRESH_MAX_S = 5
 const ENTRY_HEADER_MAX = 6000 /* servers refuse long headers; a longer entry reaches the node by sync */
 
 export const late = ms => new Promise(resolve => setTimeout(resolve, ms, null))
@@ -17,11 +18,19 @@ export class Answers {
    *  have changed; kept(): something was written that a node may not have */
   constructor (options) {
     Object.assign(this, options)
+    this.tries = 0 /* to get a page while this worker is retired */
     this.remembered = Promise.race([options.remembered, late(REMEMBERED_MS)])
   }
 
   /** Does the origin's node judge that form? One on somebody else's page: sent on from here it would look like one of ours. */
   foreignForm (request) { return originOf(request) !== self.location.origin && this.mode.asksNode(performance.now()) }
+
+  /** Of one that is retired: should the node that brought the newer worker be gone again, the browser asks once more, and finds the newer one. */
+  async between (event) {
+    const response = await Promise.race([event.preloadResponse.then(r => r ?? fetch(event.request)).catch(() => null), late(OPTIONS.lateMs)])
+    if (response && !GATEWAY_DOWN.has(response.status)) return response
+    return new Response('', { headers: { 'content-type': 'text/html', refresh: String(Math.min(this.tries++, REFRESH_MAX_S)) } })
+  }
 
   async read (event, url) {
     const { request } = event

@@ -178,7 +178,10 @@ self.addEventListener('fetch', event => {
   const url = new URL(request.url)
   if (url.origin !== self.location.origin || NODE_ONLY.test(url.pathname)) return
   if (url.pathname.startsWith('/_holdfast/')) return event.respondWith(files.answer(request, url))
-  if (retired()) return
+  if (retired()) {
+    if (request.mode === 'navigate' && request.method === 'GET') event.respondWith(answers.between(event))
+    return
+  }
   if (request.method === 'GET' || request.method === 'HEAD') return event.respondWith(answers.read(event, url))
   if (!answers.foreignForm(request)) event.respondWith(answers.write(event, url)) /* the browser itself says where that comes from; the node judges */
 })
