@@ -14,6 +14,7 @@ export class Leaving {
     this.pageUntil = 0 /* until when the page says that its ways are being renewed */
     this.holds = new Map() /* peer that left -> until when it is waited for */
     this.asked = null /* peers that have not answered us yet, while we ask */
+    this.going = null /* while somebody waits */
     this.ended = false
     this.wake = () => {}
   }
@@ -53,8 +54,13 @@ export class Leaving {
     this.wake()
   }
 
-  /** Resolves when this page may be left. */
-  async may (peers) {
+  /** Resolves when this page may be left. Several tabs that go at the same moment wait for one answer. */
+  may (peers) {
+    this.going ??= this.#may(peers).finally(() => { this.going = null })
+    return this.going
+  }
+
+  async #may (peers) {
     const giveUp = performance.now() + WAIT_MS
     await this.#until(() => this.#busyUntil(), giveUp)
     this.asked = new Set(peers)

@@ -78,10 +78,10 @@ export async function changeable () {
 }
 
 /* A proxy in front of a node; `how` changes what it does: pass, a status, hang, portal. `instead`: path -> answer of its own, with the node's where there
- * is one: (res, headers, bytes) => …; `mute`: WebSockets stay open, and nothing comes through. */
+ * is one: (res, headers, bytes) => …; muteAll(): the WebSockets that are open stay open, and nothing comes through any more. */
 export async function proxyOf (node) {
   const port = await freePort()
-  const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [], mute: false }
+  const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [] }
   const changed = async (req, res, answer) => {
     const r = await fetch(`http://127.0.0.1:${node.port}${req.url}`).catch(() => null)
     const headers = Object.fromEntries(r?.headers ?? [])
@@ -113,7 +113,7 @@ export async function proxyOf (node) {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${Object.entries(res.headers).map(([k, v]) => `${k}: ${v}`).join('\r\n')}\r\n\r\n`)
       if (first.length) socket.write(first)
       if (head.length) other.write(head)
-      for (const [from, to] of [[socket, other], [other, socket]]) from.on('data', chunk => { if (!proxy.mute) to.write(chunk) })
+      for (const [from, to] of [[socket, other], [other, socket]]) from.on('data', chunk => { if (!socket.mute) to.write(chunk) })
       for (const [one, two] of [[socket, other], [other, socket]]) {
         one.on('error', () => two.destroy())
         one.on('close', () => two.destroy())
@@ -123,6 +123,7 @@ export async function proxyOf (node) {
     on.on('error', () => socket.destroy())
     on.end()
   })
+  proxy.muteAll = () => { for (const socket of sockets) socket.mute = true }
   proxy.cut = () => { for (const socket of sockets) socket.destroy() }
   await new Promise(resolve => server.listen(port, '127.0.0.1', resolve))
   onExit(() => { server.closeAllConnections(); server.close() })

@@ -8,7 +8,8 @@ import { chromium } from 'playwright-core'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 const HOLDFAST = process.env.HOLDFAST ?? join(ROOT, 'build/holdfast')
-const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+export const CHROMIUM = '/usr/bin/chromium'
+export const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync']
 
 const cleanups = []
@@ -133,14 +134,14 @@ let shared = null
 
 /** One Chromium for a suite; each context is a user's profile of its own. */
 export async function browser () {
-  shared ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS })
+  shared ??= await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS })
   onExit(() => shared?.close().then(() => { shared = null }))
   return shared
 }
 
 /** A profile on disk, that can be closed and opened again. */
 export async function profile (dir, options = {}) {
-  const context = await chromium.launchPersistentContext(dir, { executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS, ...options })
+  const context = await chromium.launchPersistentContext(dir, { executablePath: CHROMIUM, args: CHROMIUM_FLAGS, ...options })
   onExit(() => context.close().catch(() => {}))
   return context
 }
