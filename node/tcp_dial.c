@@ -124,17 +124,25 @@ static void on_time(uv_timer_t *timer) {
     if (c->dial && !c->wire) go(c, c->from);
 }
 
-static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
+/* A name that came from others leads out, not to this machine or into its network. */
+static const struct addrinfo *first_allowed(const call *c, const struct addrinfo *found) {
+    while (found && !c->tcp->node->options->private_network && !is_public(found->ai_addr)) found = found->ai_next;
+    return found;
+}
+
+static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *all) {
     call *c = lookup->data;
+    const struct addrinfo *found = status ? NULL : first_allowed(c, all);
     c->looking = false;
     if (!c->dial) free_if_done(c);
-    else if (status || !found) hf_call_failed(c, "the name of the address is not known");
+    else if (status || !all) hf_call_failed(c, "the name of the address is not known");
+    else if (!found) hf_call_failed(c, "the name of the address leads to no public place");
     else {
         memcpy(&c->target, found->ai_addr, found->ai_addrlen);
         ((struct sockaddr_in *)&c->target)->sin_port = htons(c->port); /* the same place in both families */
         go(c, c->from);
     }
-    uv_freeaddrinfo(found);
+    uv_freeaddrinfo(all);
 }
 
 /* /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT */

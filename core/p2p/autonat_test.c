@@ -254,3 +254,28 @@ HF_TEST(reach_tells_public_addresses) {
         CHECK_MSG(hf_reach_is_public_ip(hf_reach_ip(a)) == cases[i].is_public, "%s", cases[i].text);
     }
 }
+
+HF_TEST(reach_believes_nobody_about_other_peoples_networks) {
+    static const char PUBLIC[] = "/ip4/8.8.8.8/tcp/4001", LAN[] = "/ip4/192.168.7.9/tcp/4001", HERE[] = "/ip4/127.0.0.1/tcp/4001";
+    static const struct {
+        const char *address;
+        bool far, lan, here; /* on the word of the Internet, of our network, of this machine */
+    } cases[] = {
+        {"/ip4/9.9.9.9/tcp/4001", true, true, true},         {"/ip4/9.9.9.9/tcp/443", true, true, true},
+        {"/ip4/9.9.9.9/tcp/22", false, true, true},          {"/ip4/9.9.9.9/udp/53/quic-v1", false, true, true},
+        {"/ip4/10.0.0.1/tcp/6379", false, true, true},       {"/ip4/127.0.0.1/tcp/4001", false, false, true},
+        {"/ip4/127.0.0.1/tcp/22", false, false, true},       {"/ip4/169.254.169.254/tcp/80", false, true, true},
+        {"/ip4/0.0.0.0/tcp/4001", false, false, true},       {"/ip6/::1/tcp/4001", false, false, true},
+        {"/ip6/::ffff:127.0.0.1/tcp/4001", false, false, true}, {"/ip6/::ffff:10.0.0.1/tcp/4001", false, true, true},
+        {"/ip6/64:ff9b::7f00:1/tcp/4001", false, false, true},  {"/ip6/2002:7f00:1::/tcp/4001", false, false, true},
+        {"/ip6/fe80::1/tcp/4001", false, true, true},        {"/dns4/localhost/tcp/4001", false, false, true},
+        {"/dns/example.org/tcp/4001", true, true, true},     {"/ip4/224.0.0.1/tcp/4001", false, false, true},
+    };
+    for (size_t i = 0; i < HF_COUNT(cases); i++) {
+        hf_bytes address = addr(cases[i].address), nobody = HF_BYTES(NULL, 0);
+        CHECK_MSG(hf_reach_is_believed(address, addr(PUBLIC)) == cases[i].far, "%s from afar", cases[i].address);
+        CHECK_MSG(hf_reach_is_believed(address, nobody) == cases[i].far, "%s from somewhere", cases[i].address);
+        CHECK_MSG(hf_reach_is_believed(address, addr(LAN)) == cases[i].lan, "%s from the network", cases[i].address);
+        CHECK_MSG(hf_reach_is_believed(address, addr(HERE)) == cases[i].here, "%s from here", cases[i].address);
+    }
+}

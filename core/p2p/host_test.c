@@ -43,6 +43,7 @@ typedef struct net {
     size_t n_ends, n_wires;
     uint64_t now_ms;
     bool deaf[HOSTS_MAX]; /* refuses dials */
+    bool far;             /* who is dialled sees a public address, who dials believes to be at home */
 } net;
 
 static hf_bytes address_of(size_t i) {
@@ -92,8 +93,10 @@ static void connect_wire(net *w, end *from, uint64_t dial, hf_bytes address) {
     wire *x = &w->wires[w->n_wires++];
     *x = (wire){.sides = {{.end = from, .conn = ++from->conn, .open = true}, {.end = &w->ends[to], .conn = ++w->ends[to].conn, .open = true}}};
     for (size_t k = 0; k < 2; k++) hf_buf_init(&x->sides[k].inbox, hf_test_mem());
-    if (hf_host_conn_open(from->host, w->now_ms, x->sides[0].conn, dial, address)) x->sides[0].open = false;
-    if (hf_host_conn_open(w->ends[to].host, w->now_ms, x->sides[1].conn, 0, address_of((size_t)(from - w->ends)))) x->sides[1].open = false;
+    hf_bytes home = HF_BYTES("\x04\x7f\0\0\1\x06\0\1", 8), out_there = HF_BYTES("\x04\x08\x08\x08\x08\x06\0\1", 8);
+    if (hf_host_conn_open(from->host, w->now_ms, x->sides[0].conn, dial, w->far ? home : address)) x->sides[0].open = false;
+    if (hf_host_conn_open(w->ends[to].host, w->now_ms, x->sides[1].conn, 0, w->far ? out_there : address_of((size_t)(from - w->ends))))
+        x->sides[1].open = false;
 }
 
 static struct side *find_side(net *w, const end *e, uint64_t conn, struct side **ret_other) {
@@ -244,6 +247,47 @@ HF_TEST(host_connects_and_carries_streams) {
     CHECK_ERR(hf_host_connect(w->ends[1].host, w->now_ms, id_of(w, 0), NULL, 0, 0, 9), HF_OK); /* by the book */
     settle(w);
     check_answer(&w->ends[1], 0, 9, NULL);
+    stop(w);
+}
+
+static size_t n_known(net *w, size_t at, size_t of, hf_bytes *ret_first) {
+    size_t n = 0;
+    for (hf_bytes address; hf_book_address(hf_host_book(w->ends[at].host), w->now_ms, id_of(w, of), n, &address); n++)
+        if (!n) *ret_first = hf_arena_copy(hf_test_arena(), address);
+    return n;
+}
+
+/* Host 1 comes from the Internet and says of itself what would make host 0 knock at doors of its own machine and network. Nor is it told of them. */
+HF_TEST(host_does_not_knock_for_strangers) {
+    static const char *const theirs[] = {"/ip4/127.0.0.1/tcp/4001", "/ip4/10.0.0.3/tcp/6379", "/ip4/169.254.169.254/tcp/80", "/ip6/::1/tcp/4001",
+                                         "/ip4/9.9.9.9/tcp/25", "/ip4/0.0.0.0/tcp/4001", "/ip4/9.9.9.9/tcp/4001"};
+    net *w = start(2);
+    hf_bytes list[HF_COUNT(theirs)], ours[2], known = HF_BYTES(NULL, 0);
+    hf_buf text;
+    hf_buf_init(&text, hf_test_mem());
+    for (size_t i = 0; i < HF_COUNT(theirs); i++) {
+        hf_buf_clear(&text);
+        CHECK_ERR(hf_multiaddr_parse(hf_str(theirs[i]), &text, NULL), HF_OK);
+        list[i] = hf_arena_copy(hf_test_arena(), hf_buf_bytes(&text));
+    }
+    hf_buf_deinit(&text);
+    ours[0] = address_of(0), ours[1] = list[HF_COUNT(theirs) - 1];
+    CHECK_ERR(hf_swarm_addresses(hf_host_swarm(w->ends[1].host), list, HF_COUNT(list)), HF_OK);
+    CHECK_ERR(hf_swarm_addresses(hf_host_swarm(w->ends[0].host), ours, 2), HF_OK);
+    w->far = true;
+    hf_bytes to = address_of(0);
+    CHECK_ERR(hf_host_connect(w->ends[1].host, w->now_ms, NULL, &to, 1, 0, 1), HF_OK);
+    wait(w, 1000);
+    CHECK(hf_swarm_connected(hf_host_swarm(w->ends[0].host), id_of(w, 1)));
+    CHECK_U64(n_known(w, 0, 1, &known), 1);
+    CHECK_BYTES(known, list[HF_COUNT(theirs) - 1]);
+    CHECK_U64(n_known(w, 1, 0, &known), 1); /* it was told of the public one only */
+    CHECK_BYTES(known, ours[1]);
+    CHECK(hf_host_disconnect(w->ends[0].host, w->now_ms, id_of(w, 1)));
+    wait(w, 1000);
+    CHECK_ERR(hf_host_connect(w->ends[0].host, w->now_ms, id_of(w, 1), NULL, 0, 0, 2), HF_OK);
+    wait(w, 70000);
+    CHECK_U64(w->ends[0].n_dials, 1);
     stop(w);
 }
 

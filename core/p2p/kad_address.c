@@ -44,9 +44,9 @@ static hf_kad_scope scope6(const uint8_t *ip) {
     if (within(ip, mapped, 96)) return scope4(ip + 12);
     if (within(ip, (const uint8_t[]){0xfe, 0x80}, 10) || within(ip, (const uint8_t[]){0xfc}, 7)) return HF_KAD_PRIVATE;
     if (within(ip, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 32)) return HF_KAD_NOWHERE;
-    return within(ip, (const uint8_t[]){0x20}, 3) || within(ip, (const uint8_t[]){0, 0x64, 0xff, 0x9b}, 32)
-               ? HF_KAD_PUBLIC
-               : HF_KAD_NOWHERE;
+    if (within(ip, (const uint8_t[]){0, 0x64, 0xff, 0x9b}, 32)) return scope4(ip + 12); /* NAT64 leads to an IPv4 address, */
+    if (within(ip, (const uint8_t[]){0x20, 0x02}, 16)) return scope4(ip + 2);           /* and so does 6to4 */
+    return within(ip, (const uint8_t[]){0x20}, 3) ? HF_KAD_PUBLIC : HF_KAD_NOWHERE;
 }
 
 static bool ends(hf_bytes name, hf_bytes with) {

@@ -166,6 +166,10 @@ HF_TEST(kad_address_scopes_and_groups) {
         {"/unix/tmp", HF_KAD_NOWHERE},
         {"/dnsaddr/example.com", HF_KAD_PUBLIC},
         {"/ip4/127.9.9.9/tcp/1", HF_KAD_LOOPBACK},
+        {"/ip6/64:ff9b::7f00:1/tcp/1", HF_KAD_LOOPBACK},
+        {"/ip6/64:ff9b::808:808/tcp/1", HF_KAD_PUBLIC},
+        {"/ip6/2002:a00:1::1/tcp/1", HF_KAD_PRIVATE},
+        {"/ip6/2002:808:808::1/tcp/1", HF_KAD_PUBLIC},
     };
     for (size_t i = 0; i < HF_COUNT(cases); i++)
         CHECK_MSG(hf_kad_scope_of(parse(cases[i].text)) == cases[i].scope, "%s", cases[i].text);

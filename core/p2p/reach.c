@@ -2,6 +2,7 @@
 #include "reach.h"
 
 #include "../codec/multiaddr.h"
+#include "kad_address.h"
 
 #include <string.h>
 
@@ -58,4 +59,37 @@ bool hf_reach_is_dialable(hf_bytes multiaddr, hf_bytes peer, bool any) {
     if (hf_multiaddr_find(&ma, HF_MA_P2P_CIRCUIT)) return false;
     const hf_multiaddr_part *named = hf_multiaddr_find(&ma, HF_MA_P2P);
     return !named || hf_eq(named->value, peer);
+}
+
+/* 0.0.0.0 and what is reserved is this machine's own business. */
+static hf_kad_scope scope_of(hf_bytes multiaddr) {
+    hf_kad_scope scope = hf_kad_scope_of(multiaddr);
+    return scope == HF_KAD_NOWHERE ? HF_KAD_LOOPBACK : scope;
+}
+
+static bool is_placeless_relayed(hf_bytes multiaddr) {
+    hf_multiaddr ma;
+    return !hf_multiaddr_read(multiaddr, &ma, NULL) && ma.n && ma.parts[0].code == HF_MA_P2P && hf_multiaddr_find(&ma, HF_MA_P2P_CIRCUIT);
+}
+
+bool hf_reach_concerns(hf_bytes multiaddr, hf_bytes remote) {
+    hf_kad_scope from = remote.len ? scope_of(remote) : HF_KAD_PUBLIC;
+    return scope_of(multiaddr) >= from || is_placeless_relayed(multiaddr);
+}
+
+static bool is_usual_port(hf_bytes multiaddr) {
+    hf_multiaddr ma;
+    if (hf_multiaddr_read(multiaddr, &ma, NULL)) return false;
+    for (size_t i = 0; i < ma.n; i++) {
+        hf_bytes port = ma.parts[i].value;
+        if (ma.parts[i].code != HF_MA_TCP && ma.parts[i].code != HF_MA_UDP) continue;
+        unsigned number = (unsigned)port.ptr[0] << 8 | port.ptr[1];
+        if (number < 1024 && number != 80 && number != 443) return false;
+    }
+    return true;
+}
+
+bool hf_reach_is_believed(hf_bytes multiaddr, hf_bytes remote) {
+    bool far = !remote.len || scope_of(remote) == HF_KAD_PUBLIC;
+    return hf_reach_concerns(multiaddr, remote) && (!far || is_usual_port(multiaddr));
 }

@@ -11,4 +11,9 @@ bool hf_reach_is_public_ip(hf_bytes ip);
 /* Can it be dialled by TCP (also with WebSocket on it): /ip4|ip6/…/tcp/…, not relayed, port not 0, named peer (if any) `peer` as bytes.
  * `any`: private IPs and /dns… names too, for networks without NAT; else public IPs only. */
 bool hf_reach_is_dialable(hf_bytes multiaddr, hf_bytes peer, bool any);
+/* Does the address concern somebody who is connected from `remote` (binary multiaddr; empty: from somewhere)? On the Internet public addresses and
+ * names do, in a private network private ones too, on this machine all. So does one that leads over a relay and names no place. */
+bool hf_reach_concerns(hf_bytes multiaddr, hf_bytes remote);
+/* May it be dialled on the word of somebody there? As above; and on the word of the Internet no port below 1024 but 80 and 443. */
+bool hf_reach_is_believed(hf_bytes multiaddr, hf_bytes remote);
 #endif

@@ -76,6 +76,7 @@ hf_swarm *hf_swarm_new(hf_mem *mem, const hf_swarm_config *config) {
     hf_buf_init(&swarm->payload, mem);
     hf_buf_init(&swarm->addresses, mem);
     hf_buf_init(&swarm->record, mem);
+    hf_buf_init(&swarm->record_payload, mem);
     hf_buf_init(&swarm->limited_protocols, mem);
     hf_arena_init(&swarm->events, mem);
     hf_err err = make_keys(swarm, config);
@@ -114,6 +115,7 @@ void hf_swarm_free(hf_swarm *swarm) {
     hf_buf_deinit(&swarm->payload);
     hf_buf_deinit(&swarm->addresses);
     hf_buf_deinit(&swarm->record);
+    hf_buf_deinit(&swarm->record_payload);
     hf_buf_deinit(&swarm->limited_protocols);
     hf_arena_deinit(&swarm->events);
     hf_map_deinit(&swarm->links);

@@ -8,6 +8,7 @@
 
 #include "../codec/varint.h"
 #include "peer_record.h"
+#include "reach.h"
 
 #include <string.h>
 
@@ -34,7 +35,9 @@ bool hf_link_speaks(const hf_link *link, hf_bytes protocol) {
 
 /* ---- saying who we are ---- */
 
-static hf_err list_ours(hf_swarm *swarm, hf_arena *arena, hf_identify *said) {
+/* Of our addresses those that concern who is at the other end: what leads into our own network is nobody's business outside. */
+static hf_err list_ours(const hf_link *link, hf_arena *arena, hf_identify *said) {
+    const hf_swarm *swarm = link->swarm;
     size_t n = HF_COUNT(services) + swarm->n_protocols;
     hf_bytes *items = hf_arena_alloc(arena, (n + swarm->n_addresses + 1) * sizeof *items);
     if (!items) return HF_NOMEM;
@@ -44,38 +47,50 @@ static hf_err list_ours(hf_swarm *swarm, hf_arena *arena, hf_identify *said) {
     for (size_t i = 0; i < swarm->n_protocols; i++)
         *items++ = HF_BYTES(swarm->protocols[i].name, swarm->protocols[i].len);
     said->addresses = items;
-    said->n_addresses = swarm->n_addresses;
     const uint8_t *p = swarm->addresses.ptr;
     for (size_t i = 0; i < swarm->n_addresses; i++) {
         uint16_t len;
         memcpy(&len, p, sizeof len);
-        *items++ = HF_BYTES(p + sizeof len, len);
+        hf_bytes address = HF_BYTES(p + sizeof len, len);
+        if (hf_reach_concerns(address, HF_BYTES(link->remote, link->remote_len))) items[said->n_addresses++] = address;
         p += sizeof len + len;
     }
     return HF_OK;
 }
 
-/* Made once for each set of addresses, with a higher number than any before, of an earlier life too. */
+static void add_record(hf_swarm *swarm, const hf_identify *said, uint64_t seq, hf_buf *payload) {
+    hf_peer_record record = {.peer = swarm->self, .seq = seq, .addresses = said->addresses, .n_addresses = said->n_addresses};
+    hf_buf_clear(payload);
+    hf_peer_record_add(payload, &record);
+}
+
+/* Made anew when the addresses are others than in the last one (some concern only who is near), with a higher number than any before, of an earlier life
+ * too. */
 static hf_err make_record(hf_swarm *swarm, const hf_identify *said) {
     uint64_t unix_ms = (uint64_t)(swarm->config.unix_offset_ms + (int64_t)swarm->now_ms);
-    hf_peer_record record = {.peer = swarm->self, .seq = unix_ms > swarm->record_seq ? unix_ms : swarm->record_seq + 1};
-    record.addresses = said->addresses;
-    record.n_addresses = said->n_addresses;
+    uint64_t seq = unix_ms > swarm->record_seq ? unix_ms : swarm->record_seq + 1;
     hf_buf payload;
     hf_buf_init(&payload, swarm->mem);
-    hf_peer_record_add(&payload, &record);
-    if (!payload.err) hf_swarm_seal(swarm, HF_TEXT(HF_PEER_RECORD_DOMAIN), HF_TEXT(HF_PEER_RECORD_TYPE), hf_buf_bytes(&payload), &swarm->record);
-    hf_err err = payload.err ? payload.err : swarm->record.err;
+    add_record(swarm, said, swarm->record_seq, &payload);
+    bool same = swarm->record.len && !payload.err && hf_eq(hf_buf_bytes(&payload), hf_buf_bytes(&swarm->record_payload));
+    if (!same) {
+        hf_buf_clear(&swarm->record);
+        add_record(swarm, said, seq, &payload);
+        if (!payload.err) hf_swarm_seal(swarm, HF_TEXT(HF_PEER_RECORD_DOMAIN), HF_TEXT(HF_PEER_RECORD_TYPE), hf_buf_bytes(&payload), &swarm->record);
+        hf_buf_clear(&swarm->record_payload);
+        hf_buf_add(&swarm->record_payload, hf_buf_bytes(&payload));
+        swarm->record_seq = seq;
+    }
+    hf_err err = payload.err ? payload.err : swarm->record_payload.err ? swarm->record_payload.err : swarm->record.err;
     hf_buf_deinit(&payload);
     if (err) hf_buf_clear(&swarm->record);
-    else swarm->record_seq = record.seq;
     return err;
 }
 
 /* The record goes along where it can be made and has room. */
 static hf_err add_message(hf_swarm *swarm, hf_identify_message *m, hf_buf *message) {
     bool sealable = swarm->config.unix_offset_ms && !swarm->is_foreign;
-    hf_err err = sealable && !swarm->record.len ? make_record(swarm, &m->said) : HF_OK;
+    hf_err err = sealable ? make_record(swarm, &m->said) : HF_OK;
     m->said.record = hf_buf_bytes(&swarm->record);
     hf_identify_add(message, m);
     if (message->len > HF_IDENTIFY_BYTES_MAX) {
@@ -96,7 +111,7 @@ static hf_err make_message(hf_link *link, hf_buf *ret) {
     m.said.agent = hf_buf_bytes(&swarm->agent);
     m.said.protocol_version = HF_TEXT(HF_IDENTIFY_VERSION);
     m.said.observed = HF_BYTES(link->remote, link->remote_len);
-    hf_err err = list_ours(swarm, &arena, &m.said);
+    hf_err err = list_ours(link, &arena, &m.said);
     if (!err) err = add_message(swarm, &m, &message);
     if (!err) {
         hf_varint_add(ret, message.len);

@@ -114,7 +114,8 @@ struct hf_swarm {
     size_t n_protocols, cap_protocols, protocol_bytes;
     hf_buf addresses; /* 2-byte length (native order), bytes */
     size_t n_addresses;
-    hf_buf record;        /* the signed peer record of these addresses; empty: to be made */
+    hf_buf record;        /* the signed peer record that was told last; empty: to be made */
+    hf_buf record_payload; /* what it signs */
     uint64_t record_seq;  /* of the last one made */
     bool push_wanted;
     hf_buf limited_protocols; /* that run on limited connections: 2-byte length (native order), name */
