@@ -11,8 +11,6 @@
 
 enum { CLIENTS_MAX = 10000, TICK_MS = 250, TICKS_PER_BEAT = 80, AWAKE_NS = 50 * 1000 };
 
-static bool is_loopback(const char *host) { return !strncmp(host, "127.", 4) || !strcmp(host, "localhost") || !strcmp(host, "::1"); }
-
 /* Leaves descriptors for the store, peers and what else there is. */
 static size_t clients_max(void) {
     struct rlimit files;
@@ -53,7 +51,7 @@ hf_http *hf_http_open(hf_node *node, const char **ret_problem) {
     hf_http *http = calloc(1, sizeof *http);
     if (!http) return *ret_problem = "out of memory", NULL;
     http->node = node;
-    http->loopback = is_loopback(node->options->http_host);
+    http->place = hf_http_place_of(node->options->http_host);
     http->n_clients_max = clients_max();
     http->waiting_last = &http->waiting;
     http->listener.taken = take_connection;

@@ -62,8 +62,8 @@ static void answer_plain(hf_client *c, unsigned status, const char *text, bool h
 /* What stands after such a request cannot be trusted to be another one. */
 static void refuse(hf_client *c, unsigned status) {
     static const struct { unsigned status; const char *text; } TEXTS[] = {
-        {404, "No WebSocket here.\n"}, {411, "Send a content-length.\n"}, {413, "That is too long.\n"},          {417, "Only 100-continue can be expected.\n"},
-        {421, "This name is not served here.\n"}, {426, "Only version 13.\n"}, {431, "These headers are too long.\n"},
+        {403, "Not for pages of other sites.\n"}, {404, "No WebSocket here.\n"}, {411, "Send a content-length.\n"}, {413, "That is too long.\n"},          {417, "Only 100-continue can be expected.\n"},
+        {421, "This name is not served here; a node is told of its name by --origin.\n"}, {426, "Only version 13.\n"}, {431, "These headers are too long.\n"},
         {505, "Only HTTP/1.0 and HTTP/1.1.\n"},
     };
     const char *text = "The request cannot be read.\n";
@@ -207,7 +207,7 @@ static void handle(hf_client *c, const hf_http_head *head, size_t head_len) {
     hf_arena_clear(&http->arena);
     c->last |= !head->keep_alive;
     c->phase = HF_PHASE_HEAD;
-    unsigned refused = hf_http_read(head, http->node->options->origin, http->tls != NULL, http->loopback, &http->arena, &wire);
+    unsigned refused = hf_http_read(head, http->node->options->origin, http->tls != NULL, http->place, &http->arena, &wire);
     wire.request.body = c->need > head_len ? hf_sub(hf_buf_bytes(&c->in), head_len, c->need - head_len) : HF_BYTES(NULL, 0);
     if (refused) refuse(c, refused);
     else if (!hf_peer_is_asked_for(head)) route(c, &wire);

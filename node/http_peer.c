@@ -120,6 +120,8 @@ unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
     hf_node *node = c->http->node;
     if (!hf_eq(head->path, HF_TEXT("/")) && !hf_eq(head->path, HF_TEXT("/p2p"))) return 404;
     if (!hf_eq(head->method, HF_TEXT("GET")) || key.len != KEY_LEN) return 400;
+    const hf_options *o = node->options;
+    if (!hf_http_may_open(head->fields[HF_HTTP_ORIGIN], o->origin, c->http->place, o->sibling, o->n_sibling)) return 403;
     if (!hf_eq(head->fields[HF_HTTP_WEBSOCKET_VERSION], HF_TEXT("13"))) return 426;
     hf_buf *buf = &c->http->scratch;
     hf_buf_clear(buf);

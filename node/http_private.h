@@ -77,7 +77,8 @@ struct hf_http {
     size_t n_ticks, n_held_bytes;               /* held: of all clients */
     size_t n_ipfs;                              /* clients in this phase */
     uint64_t n_answers[6];                      /* by the first digit of their status */
-    bool loopback, stopping;
+    hf_http_place place;
+    bool stopping;
     uint8_t read_buffer[HF_HTTP_READ_BYTES];
 };
 

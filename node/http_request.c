@@ -2,6 +2,7 @@
 #include "http_request.h"
 
 #include "../core/app/date.h"
+#include "../core/p2p/reach.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -28,16 +29,44 @@ static bool is_ip4(hf_bytes name) {
 
 static bool same_name(hf_bytes name, const char *other) { return name.len == strlen(other) && !strncasecmp((const char *)name.ptr, other, name.len); }
 
-static bool host_is_local(hf_bytes host) {
-    static const char SUFFIX[] = ".localhost";
-    bool v6 = host.ptr[0] == '[';
+/* Without the port; empty: it is no host. */
+static hf_bytes name_of(hf_bytes host) {
+    bool v6 = host.len && host.ptr[0] == '[';
     size_t end = v6 ? hf_find(host, ']', 0) + 1 : hf_find(host, ':', 0);
-    if (end < host.len && host.ptr[end] != ':') return false;
-    hf_bytes name = hf_sub(host, 0, end);
+    if (end > host.len || (end < host.len && host.ptr[end] != ':')) end = 0;
+    return hf_sub(host, 0, end);
+}
+
+static bool ends_in(hf_bytes name, const char *suffix) {
+    size_t len = strlen(suffix);
+    return name.len > len && same_name(hf_sub(name, name.len - len, name.len), suffix);
+}
+
+static bool name_is_local(hf_bytes name) {
     if (same_name(name, "localhost") || same_name(name, "[::1]")) return true;
-    if (hf_starts(name, HF_TEXT("127."))) return is_ip4(name);
-    size_t before = name.len - (sizeof SUFFIX - 1);
-    return name.len > sizeof SUFFIX - 1 && same_name(hf_sub(name, before, name.len), SUFFIX);
+    return hf_starts(name, HF_TEXT("127.")) ? is_ip4(name) : ends_in(name, ".localhost");
+}
+
+/* 4 or 16 bytes; 0: it is none. */
+static size_t read_ip(hf_bytes name, uint8_t ret[16]) {
+    char text[64];
+    bool v6 = name.len > 1 && name.ptr[0] == '[';
+    if (v6) name = hf_sub(name, 1, name.len - 2);
+    if (name.len >= sizeof text) return 0;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = 0;
+    return inet_pton(v6 ? AF_INET6 : AF_INET, text, ret) == 1 ? v6 ? 16 : 4 : 0;
+}
+
+/* Nobody out there can make such a name lead here: private addresses, and names that public DNS does not have. */
+static bool name_is_near(hf_bytes name) {
+    static const char *const SUFFIXES[] = {".local", ".lan", ".internal", ".home.arpa", ".test"};
+    uint8_t ip[16];
+    size_t len = read_ip(name, ip);
+    if (len) return !hf_reach_is_public_ip(HF_BYTES(ip, len));
+    for (size_t i = 0; i < HF_COUNT(SUFFIXES); i++)
+        if (ends_in(name, SUFFIXES[i])) return true;
+    return hf_find(name, '.', 0) == name.len && hf_find(name, ':', 0) == name.len;
 }
 
 static bool is_host_of(hf_bytes host, const char *origin) {
@@ -67,8 +96,29 @@ static hf_bytes session_of(hf_bytes cookies) {
     return HF_BYTES(NULL, 0);
 }
 
-static bool host_is_ours(hf_bytes host, const char *origin, bool loopback) {
-    return !loopback || host_is_local(host) || is_host_of(host, origin);
+static bool host_is_ours(hf_bytes host, const char *origin, hf_http_place place) {
+    hf_bytes name = name_of(host);
+    if (place == HF_HTTP_ANYWHERE || is_host_of(host, origin)) return true;
+    return name.len && (name_is_local(name) || (place == HF_HTTP_NETWORK && name_is_near(name)));
+}
+
+hf_http_place hf_http_place_of(const char *host) {
+    uint8_t ip[16], zeros[16] = {0};
+    hf_bytes name = hf_str(host);
+    bool v6 = strchr(host, ':') != NULL;
+    if (!strncmp(host, "127.", 4) || !strcmp(host, "localhost") || !strcmp(host, "::1")) return HF_HTTP_MACHINE;
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, host, ip) != 1 || !name.len) return HF_HTTP_ANYWHERE;
+    size_t len = v6 ? 16 : 4;
+    return !memcmp(ip, zeros, len) || hf_reach_is_public_ip(HF_BYTES(ip, len)) ? HF_HTTP_ANYWHERE : HF_HTTP_NETWORK;
+}
+
+bool hf_http_may_open(hf_bytes page, const char *origin, hf_http_place place, const char *const *others, size_t n_others) {
+    if (place == HF_HTTP_ANYWHERE || !page.len) return true;
+    for (size_t i = 0; i < n_others; i++)
+        if (same_name(page, others[i])) return true;
+    size_t scheme = hf_starts(page, HF_TEXT("http://")) ? 7 : hf_starts(page, HF_TEXT("https://")) ? 8 : page.len;
+    hf_bytes host = hf_sub(page, scheme, page.len);
+    return host_is_clean(host) && host_is_ours(host, origin, place);
 }
 
 /* The value of ?v=. */
@@ -82,11 +132,11 @@ static hf_bytes version_of(hf_bytes query) {
     return HF_BYTES(NULL, 0);
 }
 
-unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bool loopback, hf_arena *arena, hf_wire_request *ret) {
+unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, hf_http_place place, hf_arena *arena, hf_wire_request *ret) {
     const hf_bytes *fields = head->fields;
     memset(ret, 0, sizeof *ret);
     if (!host_is_clean(head->host)) return 400;
-    if (!host_is_ours(head->host, origin, loopback)) return 421;
+    if (!host_is_ours(head->host, origin, place)) return 421;
     ret->request = (hf_request){
         .method = head->method,
         .path = head->path,

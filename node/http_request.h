@@ -11,10 +11,17 @@ typedef struct hf_wire_request {
     bool gzip, head, newest;         /* newest: HTTP/1.1 */
 } hf_wire_request;
 
-/* Views into the head; only the origin is in the arena. `origin`: the configured one or NULL (then from Host). `loopback`: we listen on loopback
- * only, so a Host that is neither a name of this machine nor the origin's is a page elsewhere that had its name pointed here. Returns 0, or the
- * status to refuse with. */
-unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, bool loopback, hf_arena *arena, hf_wire_request *ret);
+/* Where we listen: on this machine only, in a private network only, or anywhere. */
+typedef enum hf_http_place { HF_HTTP_ANYWHERE, HF_HTTP_NETWORK, HF_HTTP_MACHINE } hf_http_place;
+hf_http_place hf_http_place_of(const char *listen_host);
+
+/* Views into the head; only the origin is in the arena. `origin`: the configured one or NULL (then from Host). Where not everybody can reach us, a Host
+ * that is neither a name of this machine (in a network: one that no public DNS knows, or a private address) nor the origin's is a page elsewhere that
+ * had its name pointed here. Returns 0, or the status to refuse with. */
+unsigned hf_http_read(const hf_http_head *head, const char *origin, bool tls, hf_http_place place, hf_arena *arena, hf_wire_request *ret);
+/* May a page of this origin (the header Origin; empty: it is no page) open a WebSocket, which no browser asks about? Anywhere: yes, what is said there
+ * needs no permission. Else only pages of names as above, and of `others`: origins that belong to this node. */
+bool hf_http_may_open(hf_bytes page, const char *origin, hf_http_place place, const char *const *others, size_t n_others);
 
 /* "Not Found" and so on. */
 const char *hf_http_reason(unsigned status);
