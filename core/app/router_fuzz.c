@@ -39,13 +39,13 @@ static void check_escapes(hf_arena *arena, hf_bytes text) {
     if (hf_url_is_own_path(text)) HF_ASSERT(text.ptr[0] == '/' && !holds(text, "\\ \r\n\t") && (text.len < 2 || text.ptr[1] != '/'));
 }
 
-/* A route filled with an id matches itself, and gives the id back. */
+/* A route filled with an id (they are never empty) matches itself, and gives the id back. */
 static void check_route(hf_arena *arena, const hf_path *path, hf_bytes id) {
     hf_buf url;
     hf_segments segments;
     hf_buf_init(&url, &mem);
     hf_path_add(&url, path, id);
-    if (!hf_segments_read(arena, hf_buf_bytes(&url), &segments, NULL) && !segments.odd) {
+    if (id.len && !hf_segments_read(arena, hf_buf_bytes(&url), &segments, NULL) && !segments.odd) {
         HF_ASSERT(hf_path_matches(path, &segments) && segments.n == path->n);
         for (size_t i = 0; i < path->n; i++) HF_ASSERT(hf_eq(segments.parts[i], path->parts[i].is_param ? id : path->parts[i].text));
     }

@@ -74,7 +74,8 @@ static void *make(hf_stranger *s) {
     u = (user){.n_out = 0};
     hf_arena_init(&u.store, &s->mem);
     hf_map_init(&u.blocks, &s->mem, 1);
-    hf_log_config config = {HF_TEXT(ADDRESS), &world.identity.id, 1, 5, NULL, NULL};
+    hf_bytes may = HF_BYTES(world.identity.id, sizeof world.identity.id);
+    hf_log_config config = {HF_TEXT(ADDRESS), &may, 1, 5, NULL, NULL};
     u.log = hf_log_new(&s->mem, &config);
     u.bitswap = hf_bitswap_new(&s->mem, s->us, HF_STRANGER_TAG_OURS, (hf_block_source){get, &u});
     u.sync = hf_sync_new(&s->mem, s->us, u.bitswap, (hf_block_source){get, &u}, TAG_SYNC);
