@@ -2,9 +2,9 @@
  * an entry of this node's, unless the database shows it already: a key with that value, an event with that hash, or as many events of that value as the
  * file has up to there. So the same file taken twice changes nothing the second time. All lines are judged before the first is written. */
 #include "db_import.h"
+#include "db_line.h"
 
 #include "../core/codec/dag_cbor.h"
-#include "../core/codec/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,8 +23,6 @@ typedef struct lines {
     hf_arena arena;              /* for one line */
     size_t n_new, n_there;
 } lines;
-
-typedef struct line { hf_value *key, *value; hf_bytes hash, field; } line;
 
 static void drop(hf_ask *ask) {
     lines *l = ask->state;
@@ -72,31 +70,6 @@ static void rewind_lines(lines *l) {
     hf_buf_clear(&l->held);
 }
 
-/* The field of a document that its key is in. */
-static bool find_field(line *ret) {
-    const hf_value *doc = ret->value, *id = hf_value_get(doc, "_id");
-    if (doc->kind != HF_MAP) return false;
-    if (!ret->key || (id && hf_eq(hf_value_as_text(id), hf_value_as_text(ret->key)))) return id && id->kind == HF_TEXT_VALUE;
-    for (uint32_t i = 0; i < doc->as.map.n && !ret->field.len; i++)
-        if (hf_eq(hf_value_as_text(&doc->as.map.pairs[i].value), hf_value_as_text(ret->key))) ret->field = doc->as.map.pairs[i].key;
-    return ret->field.len > 0;
-}
-
-/* NULL: it is one. */
-static const char *read_line(lines *l, hf_bytes text, line *ret) {
-    hf_fault fault = {NULL, 0};
-    hf_arena_clear(&l->arena);
-    hf_value *all = hf_arena_alloc(&l->arena, sizeof *all);
-    if (!all) return "out of memory";
-    if (hf_json_decode(&l->arena, text, all, &fault)) return fault.what ? fault.what : "no JSON";
-    *ret = (line){.key = (hf_value *)hf_value_get(all, "key"), .value = (hf_value *)hf_value_get(all, "value"), .hash = hf_value_as_text(hf_value_get(all, "hash"))};
-    if (!ret->value) return "no object with a \"value\"";
-    if (l->events) return NULL;
-    if (ret->key && ret->key->kind != HF_TEXT_VALUE) return "a \"key\" that is not text";
-    if (!l->documents) return ret->key ? NULL : "no \"key\"";
-    return find_field(ret) ? NULL : "a document that does not hold its key";
-}
-
 /* ---- is it there? ---- */
 
 static hf_err digest_of(hf_mem *mem, const hf_value *value, uint8_t ret[32]) {
@@ -128,7 +101,7 @@ static bool count_row(void *ctx, const hf_core_row *row) {
 }
 
 /* Every event that the file has is counted off, known by its hash or not. */
-static bool has_event(hf_ask *ask, const line *given) {
+static bool has_event(hf_ask *ask, const hf_db_line *given) {
     lines *l = ask->state;
     uint8_t digest[32];
     if (!l->counted && hf_core_db_each(ask->node->core, l->db, NULL, count_row, ask)) return hf_ask_fail(ask, 1, "what is there cannot be read"), false;
@@ -140,7 +113,7 @@ static bool has_event(hf_ask *ask, const line *given) {
     return true;
 }
 
-static bool has_key(hf_ask *ask, const line *given) {
+static bool has_key(hf_ask *ask, const hf_db_line *given) {
     lines *l = ask->state;
     hf_core_row row;
     uint8_t there[32], wanted[32];
@@ -149,7 +122,7 @@ static bool has_key(hf_ask *ask, const line *given) {
     return !digest_of(&ask->node->mem, row.value, there) && !digest_of(&ask->node->mem, given->value, wanted) && !memcmp(there, wanted, 32);
 }
 
-static bool write_one(hf_ask *ask, const line *given) {
+static bool write_one(hf_ask *ask, const hf_db_line *given) {
     lines *l = ask->state;
     hf_fault fault = {NULL, 0};
     uint64_t seq;
@@ -189,7 +162,7 @@ static void go_on(hf_ask *ask) {
     hf_bytes text;
     if (hf_core_seq(ask->node->core) - hf_core_seq_stored(ask->node->core) > UNSTORED_MAX) return;
     for (size_t i = 0; i < STEP_LINES; i++) {
-        line given;
+        hf_db_line given;
         bool more = next_line(ask, &text);
         if (ask->problem.len) return;
         if (!more && l->writing) return report(ask);
@@ -199,7 +172,8 @@ static void go_on(hf_ask *ask) {
             break;
         }
         if (is_blank(text)) continue;
-        const char *why = read_line(l, text, &given);
+        hf_arena_clear(&l->arena);
+        const char *why = hf_db_line_read(&l->arena, text, l->events, l->documents, &given);
         if (why) return refuse(ask, why);
         if (l->writing && !write_one(ask, &given)) return;
     }
