@@ -94,7 +94,7 @@ static hf_err peer_init(hf_core *core) {
         .agent = core->config.agent,
         .random = core->config.random,
         .random_ctx = core->config.random_ctx,
-        .conns_max = CONNS_MAX,
+        .conns_max = core->config.conns_max ? core->config.conns_max : CONNS_MAX,
         .unix_offset_ms = core->config.unix_offset_ms,
     };
     hf_host_config host = {.swarm = config, .can_dial = core->config.can_dial, .ctx = core->config.dial_ctx,
@@ -113,7 +113,9 @@ static hf_err peer_init(hf_core *core) {
     if (!core->sync) return HF_NOMEM;
     hf_sync_gossip(core->sync, core->gossip);
     hf_sync_spread(core->sync, core->config.spread);
-    core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions);
+    uint64_t seed;
+    core->config.random(core->config.random_ctx, (uint8_t *)&seed, sizeof seed);
+    core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions, seed);
     if (!core->signal) return HF_NOMEM;
     return core->config.relayed ? hf_core_relay_init(core) : HF_OK;
 }

@@ -44,6 +44,7 @@ typedef struct hf_core_config {
     const struct hf_host_dialling *dialling;
     bool (*can_dial)(void *ctx, hf_bytes address);
     void *dial_ctx;
+    uint32_t conns_max;              /* 0: 1,200 connections in all */
     bool names_peers;                /* names other peers to those that a gossip mesh has no room for */
 } hf_core_config;
 

@@ -78,6 +78,32 @@ void hf_check_stored(hf_world *w, hf_sim_peer *p, const hf_out *out) {
     if (t->n_have == w->n_honest) t->all_ms = w->now_ms - t->at_ms;
 }
 
+bool hf_check_has_all(hf_world *w, uint32_t peer, uint64_t before_ms) {
+    size_t cursor = 0;
+    for (hf_map_slot *s; (s = hf_map_next(&w->check.tracks, &cursor));) {
+        const hf_track *t = s->value;
+        if (t->at_ms < before_ms && !t->hops[peer]) return false;
+    }
+    return true;
+}
+
+static void least(uint64_t *value, uint64_t other) {
+    if (other < *value) *value = other;
+}
+
+void hf_check_reached(hf_world *w, uint64_t from_ms, uint64_t to_ms, hf_sim_wave *ret) {
+    size_t cursor = 0;
+    for (hf_map_slot *s; (s = hf_map_next(&w->check.tracks, &cursor));) {
+        const hf_track *t = s->value;
+        if (t->at_ms < from_ms || t->at_ms >= to_ms) continue;
+        ret->n_written++;
+        if (t->half_ms && t->at_ms + t->half_ms < to_ms) least(&ret->reach_ms[0], t->at_ms + t->half_ms - from_ms);
+        if (!t->most_ms || t->at_ms + t->most_ms >= to_ms) continue;
+        least(&ret->reach_ms[1], t->at_ms + t->most_ms - from_ms);
+        ret->n_reached++;
+    }
+}
+
 /* ---- acknowledged means durable ---- */
 
 void hf_check_loaded(hf_world *w, hf_sim_peer *p) {
@@ -188,6 +214,7 @@ static void note_sample(hf_world *w, uint32_t n_states) {
 void hf_check_sample(hf_world *w) {
     uint32_t n_states, n = w->n_honest < LOOKED_AT_MAX ? w->n_honest : LOOKED_AT_MAX;
     for (uint32_t i = 0; i < n; i++) hf_check_peer(w, &w->peers[n == w->n_honest ? i : hf_world_draw(w, w->n_honest)]);
+    hf_check_alone(w);
     bool level = hf_check_level(w, &n_states);
     if (w->mended || w->now_ms / 1000 % (w->config.minutes > 6 ? w->config.minutes / 6 : 1) == 0) note_sample(w, n_states);
     if (w->mended && level && !w->failed) w->check.level = true;
@@ -222,6 +249,7 @@ void hf_check_figures(hf_world *w) {
     hf_release(&w->mem, values, n_max * sizeof *values);
     if (w->check.n_hops) w->result->hops_mean_milli = w->check.sum_hops * 1000 / w->check.n_hops;
     uint64_t sum = 0, n_up = 0;
+    hf_wave_figures(w);
     for (uint32_t i = 0; i < w->n_honest; i++)
         if (w->peers[i].core) sum += w->peers[i].meter.now, n_up++;
     w->result->memory_mean = n_up ? sum / n_up : 0;

@@ -22,6 +22,8 @@ static const char HELP[] =
     "  --faults LIST    [all] none, all, or of: delay cut partition nat crash torn slow-disk full-disk evict sleep clock memory hostile twice lie\n"
     "  --writes N       [60 a minute]\n"
     "  --degree N       [5] connections a peer, about\n"
+    "  --churn PERCENT  [0] of the peers leave or crash, and come back, each minute\n"
+    "  --wave           one node, all others browsers; it dies after a third of the time and comes back after two\n"
     "  --svg FILE       a picture of the network and of how it converged\n"
     "  --json           figures as JSON\n"
     "  --shrink         when it fails: look for a smaller run that fails in the same way\n"
@@ -49,6 +51,7 @@ static bool read_number(const char *text, uint64_t least, uint64_t most, uint64_
 static bool read_value(options *o, const char *flag, const char *value) {
     static const struct { const char *name; uint64_t least, most; size_t at; } numbers[] = {
         {"--peers", 2, 100000, offsetof(hf_sim_config, n_peers)},   {"--minutes", 1, 10000, offsetof(hf_sim_config, minutes)},
+        {"--churn", 0, 1000, offsetof(hf_sim_config, churn)},
         {"--writes", 1, 1000000, offsetof(hf_sim_config, n_writes)}, {"--degree", 1, 50, offsetof(hf_sim_config, degree)},
     };
     uint64_t n;
@@ -71,6 +74,7 @@ static bool read_options(options *o, int argc, char **argv) {
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "--json")) o->json = true;
         else if (!strcmp(argv[i], "--shrink")) o->shrink = true;
+        else if (!strcmp(argv[i], "--wave")) o->config.wave = true;
         else if (i + 1 == argc || !read_value(o, argv[i], argv[i + 1])) return fprintf(stderr, "holdfast: sim: what is %s?\n", argv[i]), false;
         else i++;
     }

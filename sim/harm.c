@@ -26,14 +26,6 @@ static void harm_peer(hf_world *w, hf_harm harm, hf_sim_peer *p) {
     hf_world_count(w, harm);
 }
 
-static void part(hf_world *w) {
-    if (w->links.part_until_ms > w->now_ms) return;
-    w->links.part_salt = hf_world_draw(w, UINT64_MAX);
-    w->links.part_permille = 100 + (unsigned)hf_world_draw(w, 500);
-    w->links.part_until_ms = w->now_ms + 1000 + hf_world_draw(w, 50000);
-    hf_world_count(w, HF_HARM_PARTITION);
-}
-
 void hf_world_harm(hf_world *w) {
     static const hf_harm kinds[] = {HF_HARM_CUT, HF_HARM_PARTITION, HF_HARM_CRASH, HF_HARM_SLOW_DISK, HF_HARM_FULL_DISK,
                                     HF_HARM_EVICT, HF_HARM_SLEEP, HF_HARM_CLOCK, HF_HARM_MEMORY};
@@ -45,13 +37,26 @@ void hf_world_harm(hf_world *w) {
     if (!hf_world_harms(w, harm) || !p->core) return;
     if (harm == HF_HARM_EVICT && p->role != HF_ROLE_BROWSER) return;
     hf_world_note(w, 'H', harm, p->index);
-    if (harm == HF_HARM_PARTITION) part(w);
+    if (harm == HF_HARM_PARTITION) hf_part_begin(w);
     else harm_peer(w, harm, p);
+}
+
+static uint64_t churn_every_us(const hf_world *w) { return 60000000ull * 100 / ((uint64_t)w->config.churn * w->n_honest); }
+
+void hf_world_churn(hf_world *w) {
+    if (w->mended || !w->config.churn) return;
+    w->churn_us += 1 + hf_world_draw(w, 2 * churn_every_us(w));
+    hf_world_push(w, w->churn_us / 1000, HF_EVENT_CHURN, 0, 0);
+    hf_sim_peer *p = &w->peers[hf_world_draw(w, w->n_honest)];
+    bool silent = hf_world_chance(w, 300);
+    if (!p->core) return;
+    w->result->n_churned++;
+    hf_peer_stop(w, p, w->now_ms + 1000 + hf_world_draw(w, 20000), silent);
 }
 
 void hf_world_mend(hf_world *w) {
     w->mended = true;
-    w->links.part_until_ms = 0;
+    w->parting.until_ms = 0;
     for (uint32_t i = 0; i < w->config.n_peers; i++) {
         hf_sim_peer *p = &w->peers[i];
         if (!hf_peer_honest(p)) {

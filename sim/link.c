@@ -60,22 +60,19 @@ static void end_close(hf_world *w, hf_sim_link *l, unsigned end, bool tell) {
     hf_peer_link_gone(w, p, number, end == 0, tell);
 }
 
-bool hf_sim_link_apart(const hf_world *w, uint32_t a, uint32_t b) {
-    if (w->now_ms >= w->links.part_until_ms) return false;
-    uint64_t state[2] = {w->links.part_salt ^ a, w->links.part_salt ^ b}, sides[2];
-    for (int i = 0; i < 2; i++) {
-        uint8_t bytes[8];
-        hf_random_fill(&state[i], bytes, sizeof bytes);
-        sides[i] = (bytes[0] | (uint64_t)bytes[1] << 8) % 1000 < w->links.part_permille;
-    }
-    return sides[0] != sides[1];
-}
-
 bool hf_sim_link_between(const hf_world *w, uint32_t a, uint32_t b) {
     const hf_sim_peer *p = &w->peers[a];
     for (size_t i = 0; i < p->n_links; i++) {
         const hf_sim_link *l = &w->links.items[p->links[i] & ((1u << PLACE_BITS) - 1)];
         if (l->number == p->links[i] && (l->ends[0].peer == b || l->ends[1].peer == b)) return true;
+    }
+    return false;
+}
+
+bool hf_sim_link_has_whole(const hf_world *w, const hf_sim_peer *p) {
+    for (size_t i = 0; i < p->n_links; i++) {
+        const hf_sim_link *l = &w->links.items[p->links[i] & ((1u << PLACE_BITS) - 1)];
+        if (l->number == p->links[i] && l->ends[0].open && l->ends[1].open) return true;
     }
     return false;
 }
@@ -86,7 +83,7 @@ bool hf_sim_link_dial(hf_world *w, uint32_t from, uint32_t to, bool introduced) 
     const hf_sim_peer *target = &w->peers[to];
     w->result->n_dials++;
     bool reachable = introduced || (target->role != HF_ROLE_BROWSER && !target->natted);
-    if (from == to || !target->up || !reachable || hf_sim_link_apart(w, from, to) || hf_sim_link_between(w, from, to)) return false;
+    if (from == to || !target->up || !reachable || hf_part_apart(w, from, to) || hf_sim_link_between(w, from, to)) return false;
     hf_sim_link *l = link_new(w);
     l->latency_ms = 5 + (uint32_t)hf_world_draw(w, hf_world_chance(w, 200) ? 250 : 50);
     l->bytes_per_ms = 100 + (uint32_t)hf_world_draw(w, hf_world_chance(w, 200) ? 200 : 10000);
@@ -106,7 +103,7 @@ void hf_sim_link_up(hf_world *w, uint64_t number) {
     if (!l) return;
     hf_sim_peer *a = &w->peers[l->ends[0].peer], *b = &w->peers[l->ends[1].peer];
     bool same = a->up && b->up && a->life == l->ends[0].life && b->life == l->ends[1].life;
-    if (!same || hf_sim_link_apart(w, a->index, b->index)) {
+    if (!same || hf_part_apart(w, a->index, b->index)) {
         bool dialing = a->up && a->life == l->ends[0].life;
         link_free(w, l);
         if (dialing) hf_peer_dial_again(w, a, true);
@@ -125,11 +122,17 @@ void hf_sim_link_up(hf_world *w, uint64_t number) {
 
 /* ---- bytes ---- */
 
+static void wrote_to(hf_world *w, hf_sim_peer *p, uint64_t number) {
+    hf_world_grow(w, (void **)&p->written, &p->written_cap, sizeof *p->written, p->n_written + 1);
+    p->written[p->n_written++] = number;
+}
+
 void hf_sim_link_send(hf_world *w, uint32_t from, uint64_t number, hf_bytes bytes) {
     hf_sim_link *l = link_of(w, number);
     if (!l) return;
     hf_sim_link_end *e = &l->ends[end_of(l, from)];
     if (!e->open) return;
+    if (!e->out.len) wrote_to(w, &w->peers[from], number);
     hf_buf_add(&e->out, bytes);
     HF_ASSERT(!e->out.err);
     e->n_queued += bytes.len;
@@ -169,11 +172,12 @@ static void put_on_wire(hf_world *w, hf_sim_link *l, unsigned end) {
 }
 
 void hf_sim_link_flush(hf_world *w, uint32_t from) {
-    const hf_sim_peer *p = &w->peers[from];
-    for (size_t i = 0; i < p->n_links; i++) {
-        hf_sim_link *l = link_of(w, p->links[i]);
-        if (l) put_on_wire(w, l, end_of(l, from));
+    hf_sim_peer *p = &w->peers[from];
+    for (size_t i = 0; i < p->n_written; i++) {
+        hf_sim_link *l = link_of(w, p->written[i]);
+        if (l && l->ends[end_of(l, from)].open) put_on_wire(w, l, end_of(l, from));
     }
+    p->n_written = 0;
 }
 
 static void arrived(hf_world *w, hf_sim_link *l, unsigned from, size_t len) {
@@ -188,8 +192,8 @@ static void arrived(hf_world *w, hf_sim_link *l, unsigned from, size_t len) {
 /* What a partition or a sleeping process holds back comes when that is over; one packet an event, so that order holds. */
 static uint64_t held_until(const hf_world *w, const hf_sim_link *l, uint64_t end) {
     const hf_sim_peer *to = &w->peers[l->ends[end].peer];
-    uint64_t at = hf_sim_link_apart(w, l->ends[!end].peer, to->index) ? w->links.part_until_ms + 2 * l->latency_ms : 0;
-    return later(at, to->asleep_until_ms);
+    uint64_t at = hf_part_stops(w, l->ends[!end].peer, to->index);
+    return later(at ? at + 2 * l->latency_ms : 0, to->asleep_until_ms);
 }
 
 void hf_sim_link_arrive(hf_world *w, uint64_t number, uint64_t end) {
@@ -242,6 +246,7 @@ void hf_sim_link_cut_of(hf_world *w, uint32_t peer, uint64_t number) {
 
 void hf_sim_link_drop_all(hf_world *w, uint32_t peer, bool silent) {
     hf_sim_peer *p = &w->peers[peer];
+    p->n_written = 0;
     while (p->n_links) {
         uint64_t number = p->links[p->n_links - 1];
         hf_sim_link *l = link_of(w, number);

@@ -4,6 +4,7 @@
 #include "../core/core.h"
 
 struct hf_world;
+struct hf_sim_peer;
 enum { HF_LINK_HIGH = 1 << 20, HF_LINK_LOW = 1 << 18, HF_LINK_QUEUE_MAX = HF_LINK_HIGH + (1 << 19) };
 
 typedef struct hf_sim_packet { struct hf_sim_packet *next; size_t len; uint8_t bytes[]; } hf_sim_packet;
@@ -29,8 +30,6 @@ typedef struct hf_sim_links {
     uint32_t *free;
     size_t n, cap, n_free, free_cap;
     uint64_t n_made, n_open, busiest;
-    uint64_t part_salt, part_until_ms; /* a partition: peers are on the side that a hash says */
-    unsigned part_permille;
 } hf_sim_links;
 
 /* Begins to dial; later both get conn_open, or the dialer tries again later. False: it cannot be reached now. */
@@ -46,7 +45,9 @@ void hf_sim_link_cut_of(struct hf_world *w, uint32_t peer, uint64_t number);
 void hf_sim_link_lost(struct hf_world *w, uint64_t number, uint64_t end);
 /* A process is gone: its ends are, at once; the others hear of it, or (silent) do not. */
 void hf_sim_link_drop_all(struct hf_world *w, uint32_t peer, bool silent);
-bool hf_sim_link_apart(const struct hf_world *w, uint32_t a, uint32_t b);       /* by a partition */
+/* Has this peer a channel whose other end is there, too? */
+bool hf_sim_link_has_whole(const struct hf_world *w, const struct hf_sim_peer *p);
+/* Does a have a channel with b? */
 bool hf_sim_link_between(const struct hf_world *w, uint32_t a, uint32_t b);
 void hf_sim_links_free(struct hf_world *w);
 #endif

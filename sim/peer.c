@@ -16,11 +16,16 @@ uint64_t hf_peer_wall(const hf_world *w, const hf_sim_peer *p) { return 17000000
 
 /* ---- what comes out of the core ---- */
 
+/* Those who are named are remembered, of too many some by chance. */
 static void introduced(hf_world *w, hf_sim_peer *p, const hf_out *out) {
-    p->n_introduced = 0;
-    for (size_t i = 0; i < out->n_peers && p->n_introduced < HF_INTRODUCED_MAX; i++) {
+    for (size_t i = 0; i < out->n_peers; i++) {
         const hf_sim_peer *other = hf_map_get(&w->by_id, HF_BYTES(out->peers[i].bytes, out->peers[i].len));
-        if (other) p->introduced[p->n_introduced++] = other->index;
+        size_t k = 0;
+        while (other && k < p->n_introduced && p->introduced[k] != other->index) k++;
+        if (!other || k < p->n_introduced) continue;
+        if (p->n_introduced < HF_INTRODUCED_MAX) p->n_introduced++;
+        else k = hf_world_draw(w, HF_INTRODUCED_MAX);
+        p->introduced[k] = other->index;
     }
     if (p->n_introduced) hf_peer_dial_again(w, p, false);
 }

@@ -18,7 +18,7 @@ typedef enum hf_sim_role {
 /* Memory of one core, counted; one allocation of it can be made to fail. */
 typedef struct hf_meter { size_t now, peak; uint64_t fail_in; bool failed; } hf_meter;
 
-enum { HF_INTRODUCED_MAX = 8, HF_WAITING_MAX = 32, HF_PROTOCOLS_MAX = 12, HF_HEARD_MAX = 4096 };
+enum { HF_INTRODUCED_MAX = 16, HF_WAITING_MAX = 32, HF_PROTOCOLS_MAX = 12, HF_HEARD_MAX = 4096 };
 
 /* What a hostile one learned: names of protocols, and the last thing that it was told. */
 typedef struct hf_spoils { char protocols[HF_PROTOCOLS_MAX][128]; uint8_t heard[HF_HEARD_MAX]; size_t n_protocols, n_heard; } hf_spoils;
@@ -43,8 +43,13 @@ typedef struct hf_sim_peer {
     bool writing;               /* what it stores now is its own */
     uint64_t *links;
     size_t n_links, links_cap, n_dialled;
+    uint64_t *written;          /* links with bytes that are not on the wire yet */
+    size_t n_written, written_cap;
     uint32_t join;              /* the node that it always comes back to */
     uint32_t backoff_ms;
+    uint64_t dials_ms;          /* when the dials made so far are all paid for, see hf_check_dial */
+    uint32_t n_dials, n_wave_dials;
+    uint64_t alone_ms;          /* since when it has had no connection though its node can be reached; 0: not so */
     bool dial_planned;
     uint32_t source;            /* who sent what is being taken in; UINT32_MAX: nobody */
     hf_peer_id id;

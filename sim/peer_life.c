@@ -32,7 +32,7 @@ static hf_core *core_new(hf_world *w, hf_sim_peer *p) {
     hf_sim_app_files(hf_buf_bytes(p->role == HF_ROLE_LOOSE ? &w->loose_json : &w->app_json), files);
     hf_core_config config = {
         .files = files, .n_files = HF_SIM_FILES, .release = HF_TEXT("r1"), .secrets = &p->secrets, .agent = HF_TEXT("holdfast/sim"),
-        .by_session = p->role == HF_ROLE_NODE, .wants_introductions = p->role == HF_ROLE_BROWSER,
+        .conns_max = w->config.wave && p->role == HF_ROLE_NODE ? w->n_honest : 0, .by_session = p->role == HF_ROLE_NODE, .wants_introductions = p->role == HF_ROLE_BROWSER,
         .random = hf_random_fill, .random_ctx = &p->random, .blocks = {hf_disk_get, &p->disk},
     };
     hf_arena arena;
@@ -137,7 +137,7 @@ void hf_peers_make(hf_world *w) {
     uint32_t n = w->config.n_peers;
     bool hostile = hf_world_harms(w, HF_HARM_HOSTILE) && n >= 6;
     w->n_honest = hostile ? n - (n / 10 > 4 ? n / 10 : n >= 10 ? 4 : 1) : n;
-    w->n_nodes = (w->n_honest + 2) / 3;
+    w->n_nodes = w->config.wave ? 1 : (w->n_honest + 2) / 3;
     w->peers = hf_world_alloc(w, n * sizeof *w->peers);
     for (uint32_t i = 0; i < n; i++) {
         hf_sim_peer *p = &w->peers[i];
@@ -171,6 +171,7 @@ void hf_peers_free(hf_world *w) {
         hf_disk_deinit(w, i);
         hf_release(&w->mem, w->peers[i].spoils, sizeof(hf_spoils));
         hf_release(&w->mem, w->peers[i].links, w->peers[i].links_cap * sizeof(uint64_t));
+        hf_release(&w->mem, w->peers[i].written, w->peers[i].written_cap * sizeof(uint64_t));
     }
     hf_release(&w->mem, w->peers, w->config.n_peers * sizeof *w->peers);
     hf_map_deinit(&w->by_id);

@@ -20,7 +20,10 @@ static void say(hf_buf *buf, const char *format, ...) {
 #define U(x) ((unsigned long long)(x))
 
 void hf_report_command(hf_buf *buf, const hf_sim_config *c) {
-    say(buf, "holdfast sim --seed %llu --peers %u --minutes %u --writes %u --degree %u --faults ", U(c->seed), c->n_peers, c->minutes, c->n_writes, c->degree);
+    say(buf, "holdfast sim --seed %llu --peers %u --minutes %u --writes %u --degree %u ", U(c->seed), c->n_peers, c->minutes, c->n_writes, c->degree);
+    if (c->churn) say(buf, "--churn %u ", c->churn);
+    if (c->wave) say(buf, "--wave ");
+    say(buf, "--faults ");
     if (c->harms == HF_HARM_ALL || !c->harms) return say(buf, c->harms ? "all" : "none");
     bool first = true;
     for (unsigned i = 0; i < HF_HARMS; i++)
@@ -28,6 +31,28 @@ void hf_report_command(hf_buf *buf, const hf_sim_config *c) {
             say(buf, "%s%s", first ? "" : ",", hf_harm_name((hf_harm)i));
             first = false;
         }
+}
+
+static void say_ms(hf_buf *buf, uint64_t ms) {
+    if (ms == UINT64_MAX) say(buf, "never");
+    else say(buf, "%llu ms", U(ms));
+}
+
+static void say_wave(hf_buf *buf, const hf_sim_result *r) {
+    const hf_sim_wave *v = &r->wave;
+    say(buf, "the node died with %llu connections; without it %llu dials and %llu asks, at most %llu by one browser; %llu dials after its return\n", U(v->n_links_before),
+        U(v->n_dials), U(v->n_asks), U(v->n_most), U(v->n_back_dials));
+    say(buf, "something written without it was at half of the browsers ");
+    say_ms(buf, v->reach_ms[0]);
+    say(buf, ", at 99 %% ");
+    say_ms(buf, v->reach_ms[1]);
+    say(buf, " after its death; %llu of %llu entries before its return\nafter its return half were connected to it after ", U(v->n_reached), U(v->n_written));
+    say_ms(buf, v->connected_ms[0]);
+    say(buf, ", all after ");
+    say_ms(buf, v->connected_ms[1]);
+    say(buf, ", and it had what was written without it after ");
+    say_ms(buf, v->level_ms);
+    say(buf, "\n");
 }
 
 void hf_report_text(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r, double real_s) {
@@ -38,9 +63,13 @@ void hf_report_text(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r,
     say(buf, "faults:");
     for (unsigned i = 0; i < HF_HARMS; i++)
         if (c->harms >> i & 1) say(buf, " %s %llu", hf_harm_name((hf_harm)i), U(r->n_harms[i]));
+    for (unsigned i = 0; i < HF_PARTS; i++)
+        if (r->n_parts[i]) say(buf, "%s%s %llu", i ? ", " : "; ", hf_part_name((hf_part)i), U(r->n_parts[i]));
     say(buf, "%s\nan entry is at half of the peers after %llu ms, at 99 %% after %llu ms, at all after %llu ms (medians); %.2f hops, at most %llu\n",
         c->harms ? "" : " none", U(r->spread_ms[0]), U(r->spread_ms[1]), U(r->spread_ms[2]), (double)r->hops_mean_milli / 1000, U(r->hops_max));
     say(buf, "memory of a core: %llu KiB in the middle, %llu KiB at most; longest queue %llu KiB\n", U(r->memory_mean / 1024), U(r->memory_max / 1024), U(r->queue_max / 1024));
+    say(buf, "left and came back %llu; of the %u dials that a peer may make at once, most used %llu\n", U(r->n_churned), HF_DIALS_BURST, U(r->dials_most));
+    if (c->wave) say_wave(buf, r);
     if (r->ok) say(buf, "all equal %.2f s after the last fault; %llu checks\n", (double)r->converge_ms / 1000, U(r->n_checks));
     else say(buf, "FAILED: %s: %s\n", r->property, r->detail);
     say(buf, "history ");
@@ -63,6 +92,9 @@ void hf_report_json(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r,
         U(r->n_entries), U(r->n_refused), U(r->n_starts), U(r->n_restored), U(r->n_checks));
     say(buf, "\"convergeMs\":%llu,\"spreadMs\":[%llu,%llu,%llu],\"hops\":%.3f,\"hopsMax\":%llu,\"memory\":%llu,\"memoryMax\":%llu,\"queueMax\":%llu,", U(r->converge_ms),
         U(r->spread_ms[0]), U(r->spread_ms[1]), U(r->spread_ms[2]), (double)r->hops_mean_milli / 1000, U(r->hops_max), U(r->memory_mean), U(r->memory_max), U(r->queue_max));
+    say(buf, "\"partitions\":{");
+    for (unsigned i = 0; i < HF_PARTS; i++) say(buf, "%s\"%s\":%llu", i ? "," : "", hf_part_name((hf_part)i), U(r->n_parts[i]));
+    say(buf, "},\"churned\":%llu,\"dialsMost\":%llu,", U(r->n_churned), U(r->dials_most));
     say(buf, "\"failed\":\"%s\",\"history\":\"", r->property);
     hf_buf_add_hex(buf, HF_BYTES(r->digest, sizeof r->digest));
     say(buf, "\"}\n");

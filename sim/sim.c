@@ -43,6 +43,8 @@ static void run_event(hf_world *w, const hf_sim_event *e) {
     case HF_EVENT_ATTACK:
         if (w->peers[e->a].life == e->b) hf_hostile_attack(w, &w->peers[e->a]);
         break;
+    case HF_EVENT_CHURN: hf_world_churn(w); break;
+    case HF_EVENT_WAVE: hf_wave_step(w); break;
     case HF_EVENT_SAMPLE: sample(w); break;
     }
 }
@@ -70,6 +72,9 @@ static void begin(hf_world *w) {
     hf_load_make(w);
     hf_world_push(w, 1000, HF_EVENT_SAMPLE, 0, 0);
     hf_world_push(w, 3000, HF_EVENT_HARM, 0, 0);
+    w->churn_us = 3000000;
+    if (w->config.churn) hf_world_push(w, 3000, HF_EVENT_CHURN, 0, 0);
+    hf_wave_begin(w);
 }
 
 static void end(hf_world *w) {

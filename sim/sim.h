@@ -6,13 +6,15 @@
  *      peer     the shell of one core: a node or a browser; starts, loads, crashes at any output, sleeps, has a clock of its own
  *      load     people who send forms, and send them again elsewhere when no answer comes
  *      hostile  peers that send garbage, flood, forge and break rules
+ *      part     partitions, in the shapes of Jepsen's
+ *      wave     one node with many browsers that dies while they write, and comes back
  *      check    what must be true, while it runs and at its end
  *      report   what happened: text, JSON, a picture
  *
  * Sans-IO as the core is: no sockets, files, threads, clocks. Same config, same run, bit for bit, on every machine. */
 #ifndef HF_SIM_H
 #define HF_SIM_H
-#include "../core/core.h"
+#include "part.h"
 
 typedef enum hf_harm {
     HF_HARM_DELAY,      /* packets are lost and sent again: what follows on that connection waits */
@@ -42,9 +44,23 @@ typedef struct hf_sim_config {
     uint32_t harms;         /* bit per hf_harm */
     uint32_t n_writes;
     uint32_t degree;        /* connections that a peer dials, at most; about as many come in */
+    uint32_t churn;         /* percent of the peers that leave, or crash, and come back each minute */
+    bool wave;              /* one node, all others browsers; it dies when a third of the time is over and comes back when two are */
     uint32_t settle_ms;     /* 0: 120,000 */
     bool hops;              /* count how far each entry goes: needs n_peers bytes an entry */
 } hf_sim_config;
+
+/* What a failover wave was like. Times in ms; UINT64_MAX: it did not happen. */
+typedef struct hf_sim_wave {
+    uint64_t n_links_before;            /* of the node when it died */
+    uint64_t n_dials, n_asks;           /* between death and return, all browsers together: of the node and of each other; to be introduced */
+    uint64_t n_most;                    /* of one browser */
+    uint64_t n_back_dials;              /* after the return, until all were connected to the node again */
+    uint64_t reach_ms[2];               /* after the death: until something that was written after it was at half, at 99 % of the browsers */
+    uint64_t n_written, n_reached;      /* entries of that time, and those of them that were at 99 % before the return */
+    uint64_t connected_ms[2];           /* after the return: half of the browsers, all, were connected to the node */
+    uint64_t level_ms;                  /* after the return: the node had all that had been written without it */
+} hf_sim_wave;
 
 enum { HF_SIM_SAMPLES_MAX = 512, HF_SIM_PROPERTY_LEN = 64, HF_SIM_DETAIL_LEN = 256 };
 typedef struct hf_sim_sample { uint64_t at_ms; uint32_t held_permille, n_states, n_up, n_links; } hf_sim_sample;
@@ -54,7 +70,9 @@ typedef struct hf_sim_result {
     char property[HF_SIM_PROPERTY_LEN], detail[HF_SIM_DETAIL_LEN];  /* what did not hold, and where */
     uint8_t digest[32];                 /* of all that happened */
     uint64_t virtual_ms, n_events, n_packets, n_bytes, n_links, n_dials, n_refused;
-    uint64_t n_harms[HF_HARMS];
+    uint64_t n_harms[HF_HARMS], n_parts[HF_PARTS], n_churned;
+    uint64_t dials_most;                /* of one peer's budget that were taken at once, see hf_check_dial */
+    hf_sim_wave wave;
     uint64_t n_ops, n_acked, n_tries, n_entries, n_checks, n_starts, n_restored;
     uint64_t converge_ms;               /* after the last fault was mended */
     uint64_t spread_ms[3];              /* from the writing of an entry until half, 99 % of and all peers that were up had it: medians over entries */

@@ -5,8 +5,10 @@
 #include "disk.h"
 #include "link.h"
 #include "load.h"
+#include "part.h"
 #include "peer.h"
 #include "sim.h"
+#include "wave.h"
 
 typedef enum hf_sim_event_kind {
     HF_EVENT_PACKET,    /* link, end: its next packet arrives */
@@ -19,6 +21,8 @@ typedef enum hf_sim_event_kind {
     HF_EVENT_USER,      /* number of the operation: sent, or sent again */
     HF_EVENT_HARM,      /* the next fault */
     HF_EVENT_ATTACK,    /* a hostile peer's turn */
+    HF_EVENT_CHURN,     /* somebody leaves */
+    HF_EVENT_WAVE,      /* of hf_wave_step: what comes next */
     HF_EVENT_SAMPLE,    /* look at everything */
 } hf_sim_event_kind;
 
@@ -41,10 +45,13 @@ typedef struct hf_world {
     uint32_t n_nodes, n_honest;
     hf_map by_id;               /* peer ID -> hf_sim_peer */
     hf_sim_links links;
+    hf_parting parting;
     hf_sim_blocks blocks;
     hf_load load;
+    hf_wave wave;
     hf_checks check;
     hf_buf app_json, loose_json;
+    uint64_t churn_us;          /* when the next one leaves */
     bool mended;                /* no more faults */
     bool failed;                /* a property does not hold */
 } hf_world;
@@ -65,6 +72,8 @@ void *hf_world_alloc(hf_world *w, size_t len);                     /* never NULL
 void hf_world_grow(hf_world *w, void **items, size_t *cap, size_t item_len, size_t n);
 /* One of the faults that come from outside, at a random place. */
 void hf_world_harm(hf_world *w);
+/* Somebody leaves or crashes, and comes back; then the next one. */
+void hf_world_churn(hf_world *w);
 /* All faults are over: everybody starts, partitions heal, clocks are right again. */
 void hf_world_mend(hf_world *w);
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+    NAMED_MAX = 16,                          /* in a crowd; else all, HF_SIGNAL_PEERS_MAX at most */
     RATE_PER_S = 100, RATE_BURST = 200,      /* setting up one direct way takes about 10 messages a side */
     QUEUE_MAX = 512,                         /* outputs nobody has drained: more are dropped and the sender is told nothing */
     LISTS_MS = 250,                          /* everybody is told who is here at most so often: a thousand who come at once are a few changes */
@@ -18,6 +19,8 @@ typedef struct link {
     uint64_t stream;
     bool open, wants;                  /* open: negotiated; wants: the peer asked to be introduced */
     bool again;                        /* the peer came another way meanwhile: when this one is gone, there may be that */
+    bool stale;                        /* what it was told of who is here is not true any more */
+    uint64_t point, reach;             /* of its ID; how far from it those are that it was told of, see apart() */
     hf_buf in;                         /* of a message that is not complete yet */
     hf_peer_id *listed;                /* whom this peer can introduce us to */
     size_t n_listed, listed_cap;
@@ -39,16 +42,18 @@ struct hf_signal {
     hf_swarm *swarm;
     uint32_t tag;
     bool wants;
+    uint64_t seed;
     link *links;
+    size_t n_wanting;
     news *first, **last, *shown;       /* shown: what the last next() gave out */
     size_t n_news;
     uint64_t lists_ms, lists_due_ms;   /* when all were told last; UINT64_MAX, or when they are to be */
 };
 
-hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants) {
+hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants, uint64_t seed) {
     hf_signal *s = hf_alloc(mem, sizeof *s);
     if (!s) return NULL;
-    *s = (hf_signal){.mem = mem, .swarm = swarm, .tag = tag, .wants = wants, .lists_due_ms = UINT64_MAX};
+    *s = (hf_signal){.mem = mem, .swarm = swarm, .tag = tag, .wants = wants, .seed = seed, .lists_due_ms = UINT64_MAX};
     s->last = &s->first;
     if (hf_swarm_protocol(swarm, HF_TEXT(HF_SIGNAL_PROTOCOL), tag)) {
         hf_release(mem, s, sizeof *s);
@@ -104,16 +109,52 @@ static void send_data(hf_signal *s, uint64_t now_ms, link *l, uint64_t kind, con
     message_send(s, now_ms, l, &m);
 }
 
-/* Tells everybody who wants to know who else is here. */
+/* ---- who is told of whom: everybody of all; in a crowd each of a few, drawn by chance but the same ones as long as they are here. So a newcomer is news to
+ * a few only, and those who are told of each other make one network without this carrier. ---- */
+
+static uint64_t scatter(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static uint64_t point_of(const hf_signal *s, const hf_peer_id *peer) {
+    uint64_t point = s->seed;
+    for (size_t i = 0; i < peer->len; i++) point = scatter(point + peer->bytes[i] + 1);
+    return point;
+}
+
+/* The same for both, and different for every pair. */
+static uint64_t apart(const link *a, const link *b) { return scatter(a->point ^ b->point); }
+
+/* Those that are nearest to `to`, into m. */
+static void choose(const hf_signal *s, link *to, hf_signal_message *m) {
+    uint64_t far[HF_SIGNAL_PEERS_MAX];
+    bool crowd = s->n_wanting > HF_SIGNAL_PEERS_MAX;
+    size_t max = crowd ? NAMED_MAX : HF_SIGNAL_PEERS_MAX;
+    for (const link *l = s->links; l; l = l->next) {
+        uint64_t f = apart(l, to);
+        if (!l->wants || l == to || hf_peer_id_eq(&l->peer, &to->peer) || (m->n_peers == max && f >= far[max - 1])) continue;
+        size_t at = m->n_peers < max ? m->n_peers++ : max - 1;
+        for (; at && far[at - 1] > f; at--) far[at] = far[at - 1], m->peers[at] = m->peers[at - 1];
+        far[at] = f;
+        m->peers[at] = l->peer;
+    }
+    to->reach = crowd && m->n_peers == max ? far[max - 1] : UINT64_MAX;
+}
+
+static void send_list(hf_signal *s, uint64_t now_ms, link *to) {
+    hf_signal_message m = {.kind = HF_SIGNAL_LIST};
+    choose(s, to, &m);
+    message_send(s, now_ms, to, &m);
+}
+
 static void send_lists(hf_signal *s, uint64_t now_ms) {
     s->lists_ms = now_ms;
     s->lists_due_ms = UINT64_MAX;
     for (link *to = s->links; to; to = to->next) {
-        if (!to->open || !to->wants) continue;
-        hf_signal_message m = {.kind = HF_SIGNAL_LIST};
-        for (link *l = s->links; l && m.n_peers < HF_SIGNAL_PEERS_MAX; l = l->next)
-            if (l->wants && !hf_peer_id_eq(&l->peer, &to->peer)) m.peers[m.n_peers++] = l->peer;
-        message_send(s, now_ms, to, &m);
+        if (to->stale && to->open && to->wants) send_list(s, now_ms, to);
+        to->stale = false;
     }
 }
 
@@ -121,6 +162,16 @@ static void lists_changed(hf_signal *s, uint64_t now_ms) {
     if (s->lists_due_ms != UINT64_MAX) return;
     if (!s->lists_ms || now_ms >= s->lists_ms + LISTS_MS) send_lists(s, now_ms);
     else s->lists_due_ms = s->lists_ms + LISTS_MS;
+}
+
+/* This one came (and is told, too), or is about to go: news to those that are told of it. */
+static void wants_now(hf_signal *s, uint64_t now_ms, link *l, bool wants) {
+    if (l->wants == wants) return;
+    l->wants = wants;
+    if (wants) s->n_wanting++;
+    else s->n_wanting--;
+    for (link *to = s->links; to; to = to->next) to->stale |= to == l || apart(to, l) <= to->reach;
+    lists_changed(s, now_ms);
 }
 
 uint64_t hf_signal_deadline(const hf_signal *s) { return s->lists_due_ms; }
@@ -146,7 +197,7 @@ static link *link_of_peer(hf_signal *s, const hf_peer_id *peer) {
 static link *link_add(hf_signal *s, const hf_peer_id *peer, uint64_t stream, uint64_t now_ms) {
     link *l = hf_alloc(s->mem, sizeof *l);
     if (!l) return NULL;
-    *l = (link){.next = s->links, .peer = *peer, .stream = stream, .budget_ms = RATE_BURST * 1000 / RATE_PER_S, .budget_at_ms = now_ms};
+    *l = (link){.next = s->links, .peer = *peer, .point = point_of(s, peer), .reach = UINT64_MAX, .stream = stream, .budget_ms = RATE_BURST * 1000 / RATE_PER_S, .budget_at_ms = now_ms};
     hf_buf_init(&l->in, s->mem);
     s->links = l;
     return l;
@@ -206,11 +257,8 @@ static bool got_message(hf_signal *s, uint64_t now_ms, link *l, hf_bytes bytes) 
     hf_signal_message m;
     if (!within_budget(l, now_ms)) return abuse(s, now_ms, l, "signals faster than 100 a second"), false;
     if (hf_signal_message_read(bytes, &m)) return abuse(s, now_ms, l, "malformed signal"), false;
-    if (m.kind == HF_SIGNAL_HELLO) {
-        bool new = l->wants != m.wants;
-        l->wants = m.wants;
-        if (new) lists_changed(s, now_ms);
-    } else if (m.kind == HF_SIGNAL_LIST) got_list(s, l, &m);
+    if (m.kind == HF_SIGNAL_HELLO) wants_now(s, now_ms, l, m.wants);
+    else if (m.kind == HF_SIGNAL_LIST) got_list(s, l, &m);
     else if (m.kind == HF_SIGNAL_CARRY) got_carry(s, now_ms, l, &m);
     else report(s, HF_SIGNAL_RECEIVED, &m.peer, m.data, NULL);
     return true;
@@ -253,11 +301,11 @@ static void identified(hf_signal *s, uint64_t now_ms, const hf_swarm_out *e) {
 }
 
 static void gone(hf_signal *s, uint64_t now_ms, link *l) {
-    bool wanted = l->wants, again = l->again;
+    bool again = l->again;
     hf_peer_id peer = l->peer;
+    wants_now(s, now_ms, l, false);
     report(s, HF_SIGNAL_PEERS, &peer, HF_BYTES(NULL, 0), NULL); /* it introduces us to nobody now */
     link_drop(s, l);
-    if (wanted) lists_changed(s, now_ms);
     if (again) open_to(s, now_ms, &peer);
 }
 

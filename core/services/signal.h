@@ -4,7 +4,8 @@
  * Protocol `/holdfast/signal/1.0.0`, one long stream a connection, opened by the lower peer ID. Messages: varint length + protobuf
  *   kind 1: HELLO 0, PEERS 1, CARRY 2, DELIVER 3
  *   wants 2 (HELLO): introduce me
- *   peers 3 (PEERS, repeated bytes): everybody here who wants to be introduced, without the receiver
+ *   peers 3 (PEERS, repeated bytes): everybody here who wants to be introduced, without the receiver; when they are more than 64, sixteen of them,
+ *   others for each receiver
  *   peer 4, data 5: to whom (CARRY, to a carrier) or from whom (DELIVER). The carrier writes the sender's authenticated ID itself, so
  *   a message's origin is as sure as its carrier is honest; what is agreed on is proved by Noise on the way that comes of it.
  * One hop only: a carrier delivers to its own connections. Limits: one stream a peer (a newer one takes the place of the old), 64 KiB a message,
@@ -19,8 +20,8 @@ enum { HF_SIGNAL_DATA_MAX = 64 * 1024, HF_SIGNAL_PEERS_MAX = 64 };
 
 typedef struct hf_signal hf_signal;
 
-/* `wants`: ask to be introduced. Carrying for others is always on. */
-hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants);
+/* `wants`: ask to be introduced. Carrying for others is always on. seed: random and kept to itself, so that nobody can choose whom others are told of. */
+hf_signal *hf_signal_new(hf_mem *mem, hf_swarm *swarm, uint32_t tag, bool wants, uint64_t seed);
 void hf_signal_free(hf_signal *signal);
 /* UINT64_MAX: none. */
 uint64_t hf_signal_deadline(const hf_signal *signal);

@@ -3,7 +3,7 @@
 
 #include "../p2p/stranger_fuzz.h"
 
-static void *make(hf_stranger *s) { return hf_signal_new(&s->mem, s->us, HF_STRANGER_TAG_OURS, true); }
+static void *make(hf_stranger *s) { return hf_signal_new(&s->mem, s->us, HF_STRANGER_TAG_OURS, true, 7); }
 
 static bool event(hf_stranger *s, const hf_swarm_out *o) {
     bool stream = o->kind >= HF_SWARM_STREAM_OPEN && o->tag == HF_STRANGER_TAG_OURS;

@@ -49,7 +49,7 @@ static void start(world *w, size_t n_peers, size_t n_mute) {
         hf_swarm *swarm = hf_net_at(w->net, i)->swarm;
         w->mute[i] = i >= n_peers - n_mute;
         if (w->mute[i]) CHECK_ERR(hf_swarm_protocol(swarm, HF_TEXT(HF_SIGNAL_PROTOCOL), HF_NET_TAG_RAW), HF_OK);
-        else CHECK((w->signals[i] = hf_signal_new(hf_test_mem(), swarm, HF_NET_TAG_RAW, i > 0)) != NULL);
+        else CHECK((w->signals[i] = hf_signal_new(hf_test_mem(), swarm, HF_NET_TAG_RAW, i > 0, 7)) != NULL);
     }
 }
 
