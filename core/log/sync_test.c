@@ -303,6 +303,25 @@ HF_TEST(sync_asks_less_and_less_for_what_is_lost) {
     hf_net_free(net);
 }
 
+/* Nobody had an ancestor when it was asked for. Nothing new is written, and still the entries come once somebody has it again. */
+HF_TEST(sync_asks_again_for_what_nobody_had) {
+    for (int heads = 0; heads < 2; heads++) {
+        hf_net *net = hf_net_new(&(hf_net_config){.seed = 16, .n_peers = 3, .heads_only = {heads}});
+        for (int i = 0; i < 6; i++) hf_net_append(net, 1, 0);
+        hf_net_run(net, 10);
+        hf_net_copy_store(net, 1, 2);
+        hf_net_lose(net, 1, 0, 3);
+        hf_net_connect(net, 0, 1);
+        hf_net_run(net, 3000);
+        CHECK(peer(net, 0)->n_joined < 6);
+        hf_net_copy_store(net, 2, 1);
+        hf_net_run(net, 60000);
+        CHECK_U64(peer(net, 0)->n_joined, 6);
+        CHECK_U64(peer(net, 0)->n_abuse, 0);
+        hf_net_free(net);
+    }
+}
+
 HF_TEST(sync_survives_lost_connections_midway) {
     hf_net *net = hf_net_new(&(hf_net_config){.seed = 10, .n_peers = 2, .delay_ms_max = 10, .cut_max = 3000});
     for (int i = 0; i < 300; i++) hf_net_append(net, 0, 0);

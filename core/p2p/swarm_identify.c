@@ -159,6 +159,7 @@ static hf_err learn(hf_link *link, const hf_identify *said) {
     hf_arena_deinit(&link->identify_arena);
     link->identify_arena = fresh;
     link->identify = merged;
+    link->identified = true;
     hf_event_push(link->swarm, &link->identified_event, HF_SWARM_IDENTIFIED, link, NULL);
     return HF_OK;
 }
@@ -276,6 +277,8 @@ void hf_service_fin(hf_stream *s) {
 }
 
 void hf_service_start(hf_link *link, uint64_t now_ms) {
+    for (const hf_stream *s = link->first; s; s = s->next)
+        if (s->role == HF_ROLE_IDENTIFY_OUT) return;
     hf_stream *s;
     hf_err err = hf_stream_open(link, now_ms, HF_TEXT(HF_IDENTIFY_PROTOCOL), HF_ROLE_IDENTIFY_OUT, 0, &s);
     if (err) hf_link_fail(link, "out of memory", HF_YAMUX_INTERNAL_ERROR);

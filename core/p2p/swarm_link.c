@@ -323,7 +323,8 @@ static void keep_alive(hf_link *link, uint64_t now_ms) {
         hf_stream_gone(mux->table->owner(stalled), true, "the peer takes no data");
     link->mux.table->rest(link->mux.self); /* before the ping, which stands in the output */
     link->mux.table->ping(link->mux.self, now_ms);
-    hf_service_ping(link, now_ms);
+    if (link->identified) hf_service_ping(link, now_ms);
+    else hf_service_start(link, now_ms); /* the answer took too long: without it the connection is of no use */
     if (!link->n_data_events && !link->sent) {
         hf_buf_clear(&link->conn.plain);
         link->conn.plain_at = 0;

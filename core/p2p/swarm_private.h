@@ -83,7 +83,7 @@ struct hf_link {
     size_t n_data_events;
     hf_arena identify_arena;
     hf_identify identify;
-    bool identified;
+    bool identified; /* it answered once */
     uint64_t handshake_deadline_ms, recv_ms, ping_due_ms, stream_deadline_ms, ping_sent_ms;
     uint32_t ping_rtt_ms;
     bool pinging;
@@ -181,7 +181,7 @@ hf_role hf_service_role(hf_bytes protocol);
 HF_MUST_USE hf_err hf_service_open(hf_stream *stream, uint64_t now_ms);
 HF_MUST_USE hf_err hf_service_data(hf_stream *stream, uint64_t now_ms, hf_bytes bytes);
 void hf_service_fin(hf_stream *stream);
-void hf_service_start(hf_link *link, uint64_t now_ms); /* asks a new connection who it is */
+void hf_service_start(hf_link *link, uint64_t now_ms); /* asks who it is, unless that is being asked */
 void hf_service_ping(hf_link *link, uint64_t now_ms);
 void hf_service_push_all(hf_swarm *swarm, uint64_t now_ms);
 bool hf_link_speaks(const hf_link *link, hf_bytes protocol);

@@ -166,6 +166,29 @@ HF_TEST(swarm_pushes_new_protocols) {
     world_stop(&w);
 }
 
+/* The path stood still until asking who it is had timed out: it is asked again, or the connection would be up and of no use. */
+HF_TEST(swarm_asks_again_who_it_is) {
+    world w = {.cut = 1 << 16};
+    world_start_with(&w, w.cut, NULL, NULL);
+    CHECK_ERR(hf_swarm_conn_open(w.a.swarm, w.now_ms, CONN, true, NULL, HF_BYTES("", 0)), HF_OK);
+    CHECK_ERR(hf_swarm_conn_open(w.b.swarm, w.now_ms, CONN, false, NULL, HF_BYTES("", 0)), HF_OK);
+    while (!find_event(&w.a, HF_SWARM_CONN_UP, 0) || !find_event(&w.b, HF_SWARM_CONN_UP, 0)) {
+        end_drain(&w.a, w.now_ms, &w.b.inbox);
+        end_drain(&w.b, w.now_ms, &w.a.inbox);
+        if (!end_deliver(&w, &w.a)) end_deliver(&w, &w.b);
+    }
+    CHECK(!find_event(&w.a, HF_SWARM_IDENTIFIED, 0) && !find_event(&w.b, HF_SWARM_IDENTIFIED, 0));
+    w.now_ms += 12000;
+    hf_swarm_tick(w.a.swarm, w.now_ms);
+    hf_swarm_tick(w.b.swarm, w.now_ms);
+    world_run(&w);
+    CHECK(!find_event(&w.a, HF_SWARM_IDENTIFIED, 0) || !find_event(&w.b, HF_SWARM_IDENTIFIED, 0));
+    world_wait(&w, 20000);
+    CHECK(find_event(&w.a, HF_SWARM_IDENTIFIED, 0) && find_event(&w.b, HF_SWARM_IDENTIFIED, 0));
+    CHECK(!w.a.closed && !w.b.closed);
+    world_stop(&w);
+}
+
 HF_TEST(swarm_takes_no_more_protocols_than_identify_carries) {
     world_start(&w, 100000);
     char name[80];
