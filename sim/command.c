@@ -11,7 +11,7 @@ enum { SHRINK_TRIES = 60 };
 typedef struct options {
     hf_sim_config config;
     const char *svg;
-    bool json, shrink, writes_given;
+    bool json, shrink, writes_given, peers_given;
 } options;
 
 static const char HELP[] =
@@ -23,6 +23,7 @@ static const char HELP[] =
     "  --writes N       [60 a minute]\n"
     "  --degree N       [5] connections a peer, about\n"
     "  --churn PERCENT  [0] of the peers leave or crash, and come back, each minute\n"
+    "  --scene NAME     bare libp2p peers instead: kad, gossip, relay, eclipse, censor, lies, takeover\n"
     "  --wave           one node, all others browsers; it dies after a third of the time and comes back after two\n"
     "  --svg FILE       a picture of the network and of how it converged\n"
     "  --json           figures as JSON\n"
@@ -44,6 +45,13 @@ static bool read_harms(const char *text, uint32_t *ret) {
     return true;
 }
 
+static bool read_scene(const char *text, hf_scene *ret) {
+    unsigned i = 1;
+    while (i < HF_SCENES && strcmp(text, hf_scene_name((hf_scene)i)) != 0) i++;
+    *ret = (hf_scene)i;
+    return i < HF_SCENES;
+}
+
 static bool read_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret) {
     return hf_parse_u64(hf_str(text), ret) == HF_OK && *ret >= least && *ret <= most;
 }
@@ -56,6 +64,7 @@ static bool read_value(options *o, const char *flag, const char *value) {
     };
     uint64_t n;
     if (!strcmp(flag, "--svg")) return o->svg = value, true;
+    if (!strcmp(flag, "--scene")) return read_scene(value, &o->config.scene);
     if (!strcmp(flag, "--faults")) return read_harms(value, &o->config.harms);
     if (!strcmp(flag, "--seed")) return read_number(value, 0, UINT64_MAX, &o->config.seed);
     for (size_t i = 0; i < HF_COUNT(numbers); i++) {
@@ -64,6 +73,7 @@ static bool read_value(options *o, const char *flag, const char *value) {
         uint32_t small = (uint32_t)n;
         memcpy((uint8_t *)&o->config + numbers[i].at, &small, sizeof small);
         if (!strcmp(flag, "--writes")) o->writes_given = true;
+        if (!strcmp(flag, "--peers")) o->peers_given = true;
         return true;
     }
     return false;
@@ -77,6 +87,11 @@ static bool read_options(options *o, int argc, char **argv) {
         else if (!strcmp(argv[i], "--wave")) o->config.wave = true;
         else if (i + 1 == argc || !read_value(o, argv[i], argv[i + 1])) return fprintf(stderr, "holdfast: sim: what is %s?\n", argv[i]), false;
         else i++;
+    }
+    if (o->config.scene) {
+        o->config.harms = 0;
+        o->config.loss = o->config.scene == HF_SCENE_GOSSIP ? 100 : 0;
+        if (!o->peers_given) o->config.n_peers = hf_scene_peers(o->config.scene);
     }
     if (!o->writes_given) o->config.n_writes = 60 * o->config.minutes;
     return true;

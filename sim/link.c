@@ -69,6 +69,13 @@ bool hf_sim_link_between(const hf_world *w, uint32_t a, uint32_t b) {
     return false;
 }
 
+uint64_t hf_sim_link_dial_of(const hf_world *w, uint64_t number) { return w->links.items[number & ((1u << PLACE_BITS) - 1)].dial; }
+
+uint32_t hf_sim_link_other(const hf_world *w, uint64_t number, uint32_t peer) {
+    const hf_sim_link *l = &w->links.items[number & ((1u << PLACE_BITS) - 1)];
+    return l->ends[!end_of(l, peer)].peer;
+}
+
 bool hf_sim_link_has_whole(const hf_world *w, const hf_sim_peer *p) {
     for (size_t i = 0; i < p->n_links; i++) {
         const hf_sim_link *l = &w->links.items[p->links[i] & ((1u << PLACE_BITS) - 1)];
@@ -79,7 +86,7 @@ bool hf_sim_link_has_whole(const hf_world *w, const hf_sim_peer *p) {
 
 /* ---- life ---- */
 
-bool hf_sim_link_dial(hf_world *w, uint32_t from, uint32_t to, bool introduced) {
+static bool dial(hf_world *w, uint32_t from, uint32_t to, bool introduced, uint64_t number) {
     const hf_sim_peer *target = &w->peers[to];
     w->result->n_dials++;
     bool reachable = introduced || (target->role != HF_ROLE_BROWSER && !target->natted);
@@ -87,11 +94,15 @@ bool hf_sim_link_dial(hf_world *w, uint32_t from, uint32_t to, bool introduced) 
     hf_sim_link *l = link_new(w);
     l->latency_ms = 5 + (uint32_t)hf_world_draw(w, hf_world_chance(w, 200) ? 250 : 50);
     l->bytes_per_ms = 100 + (uint32_t)hf_world_draw(w, hf_world_chance(w, 200) ? 200 : 10000);
+    l->dial = number;
     l->ends[0].peer = from, l->ends[0].life = w->peers[from].life;
     l->ends[1].peer = to, l->ends[1].life = target->life;
     hf_world_push(w, w->now_ms + 3 * l->latency_ms, HF_EVENT_UP, l->number, 0);
     return true;
 }
+
+bool hf_sim_link_dial(hf_world *w, uint32_t from, uint32_t to, bool introduced) { return dial(w, from, to, introduced, 0); }
+bool hf_sim_link_dial_as(hf_world *w, uint32_t from, uint32_t to, uint64_t number) { return dial(w, from, to, false, number); }
 
 static void know(hf_world *w, hf_sim_peer *p, uint64_t number) {
     hf_world_grow(w, (void **)&p->links, &p->links_cap, sizeof *p->links, p->n_links + 1);
@@ -105,8 +116,9 @@ void hf_sim_link_up(hf_world *w, uint64_t number) {
     bool same = a->up && b->up && a->life == l->ends[0].life && b->life == l->ends[1].life;
     if (!same || hf_part_apart(w, a->index, b->index)) {
         bool dialing = a->up && a->life == l->ends[0].life;
+        uint64_t failed = l->dial;
         link_free(w, l);
-        if (dialing) hf_peer_dial_again(w, a, true);
+        if (dialing) hf_peer_dial_failed(w, a, failed);
         return;
     }
     l->ends[0].open = l->ends[1].open = true;
@@ -159,6 +171,7 @@ static void put_on_wire(hf_world *w, hf_sim_link *l, unsigned end) {
         due += 200u << hf_world_draw(w, 4); /* lost, and sent again after 200 ms, 400 ms … */
         hf_world_count(w, HF_HARM_DELAY);
     }
+    for (unsigned n = 0; w->config.loss && n < 6 && hf_world_chance(w, w->config.loss); n++) due += 200u << n;
     e->due_ms = later(e->due_ms, due);
     w->result->n_packets++;
     w->result->n_bytes += packet->len;

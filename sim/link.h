@@ -20,6 +20,7 @@ typedef struct hf_sim_link_end {
 
 typedef struct hf_sim_link {
     uint64_t number;            /* what the cores call it; 0: free */
+    uint64_t dial;              /* what the dialler calls its dial; 0: nothing */
     uint32_t latency_ms, bytes_per_ms;
     bool cut;
     hf_sim_link_end ends[2];        /* 0 dialled */
@@ -34,6 +35,11 @@ typedef struct hf_sim_links {
 
 /* Begins to dial; later both get conn_open, or the dialer tries again later. False: it cannot be reached now. */
 bool hf_sim_link_dial(struct hf_world *w, uint32_t from, uint32_t to, bool introduced);
+/* Of a link that is up: the number of the dial, and who is at the other end. */
+uint64_t hf_sim_link_dial_of(const struct hf_world *w, uint64_t number);
+uint32_t hf_sim_link_other(const struct hf_world *w, uint64_t number, uint32_t peer);
+/* Dials with a number for it, see hf_sim_link_dial_of and hf_peer_dial_failed. */
+bool hf_sim_link_dial_as(struct hf_world *w, uint32_t from, uint32_t to, uint64_t dial);
 void hf_sim_link_up(struct hf_world *w, uint64_t number);
 void hf_sim_link_send(struct hf_world *w, uint32_t from, uint64_t number, hf_bytes bytes);
 /* What was sent in this turn goes onto the wire, as one packet a link. */

@@ -89,7 +89,9 @@ void hf_load_make(hf_world *w) {
     w->result->n_ops = load->n;
 }
 
-void hf_load_free(hf_world *w) { hf_release(&w->mem, w->load.ops, (w->load.n + 1) * sizeof *w->load.ops); }
+void hf_load_free(hf_world *w) {
+    if (w->load.ops) hf_release(&w->mem, w->load.ops, (w->load.n + 1) * sizeof *w->load.ops);
+}
 
 /* ---- sending ---- */
 

@@ -83,6 +83,7 @@ static bool drain(hf_world *w, hf_sim_peer *p) {
 }
 
 void hf_peer_pump(hf_world *w, hf_sim_peer *p) {
+    if (p->host) return hf_sim_host_pump(w, p);
     if (!p->core) return;
     bool more = true;
     while (more) {
@@ -102,6 +103,7 @@ void hf_peer_pump(hf_world *w, hf_sim_peer *p) {
 /* ---- what comes in ---- */
 
 void hf_peer_tick(hf_world *w, hf_sim_peer *p, uint64_t n_tick) {
+    if (p->host && n_tick == p->n_tick) return hf_sim_host_tick(w, p);
     if (!p->core || n_tick != p->n_tick) return;
     if (p->asleep_until_ms > w->now_ms) return hf_world_push(w, p->asleep_until_ms, HF_EVENT_TICK, p->index, n_tick);
     p->tick_ms = 0;
@@ -144,6 +146,7 @@ void hf_peer_synced(hf_world *w, hf_sim_peer *p, uint64_t life) {
 }
 
 void hf_peer_opened(hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialer) {
+    if (p->host) return hf_sim_host_opened(w, p, conn, dialer);
     if (!p->core) return hf_hostile_opened(w, p, conn, dialer);
     if (hf_core_conn_open(p->core, hf_peer_clock(w, p), conn, dialer, NULL, HF_BYTES(NULL, 0))) hf_sim_link_close(w, p->index, conn);
     if (dialer) p->backoff_ms = 0, hf_peer_dial_again(w, p, false);
@@ -151,6 +154,7 @@ void hf_peer_opened(hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialer) {
 }
 
 void hf_peer_received(hf_world *w, hf_sim_peer *p, uint64_t conn, hf_bytes bytes) {
+    if (p->host) return hf_sim_host_received(w, p, conn, bytes);
     if (!p->core) return hf_hostile_received(w, p, conn, bytes);
     hf_err err = hf_core_conn_recv(p->core, hf_peer_clock(w, p), conn, bytes);
     (void)err; /* not there: closed a moment ago */
@@ -158,6 +162,7 @@ void hf_peer_received(hf_world *w, hf_sim_peer *p, uint64_t conn, hf_bytes bytes
 }
 
 void hf_peer_busy(hf_world *w, hf_sim_peer *p, uint64_t conn, bool busy) {
+    if (p->host) hf_host_conn_busy(p->host->host, hf_peer_clock(w, p), conn, busy);
     if (p->core) hf_core_conn_busy(p->core, hf_peer_clock(w, p), conn, busy);
 }
 
@@ -169,6 +174,10 @@ void hf_peer_link_gone(hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialled,
         }
     if (dialled && p->n_dialled) p->n_dialled--;
     if (!p->up) return;
+    if (p->host) {
+        if (tell) hf_sim_host_lost(w, p, conn);
+        return;
+    }
     if (tell && p->core) {
         hf_core_conn_lost(p->core, hf_peer_clock(w, p), conn);
         hf_peer_pump(w, p);

@@ -13,6 +13,7 @@ typedef enum hf_sim_role {
     HF_ROLE_GARBAGE,    /* hostile: random bytes instead of a handshake */
     HF_ROLE_STREAMS,    /* hostile: shakes hands, then random bytes and floods on every protocol */
     HF_ROLE_FORGER,     /* hostile: entries that are not in order, handed in with forms */
+    HF_ROLE_HOST,       /* a bare libp2p peer with parts, see host.h */
 } hf_sim_role;
 
 /* Memory of one core, counted; one allocation of it can be made to fail. */
@@ -28,6 +29,7 @@ typedef struct hf_sim_peer {
     hf_sim_role role;
     bool up, natted;
     hf_core *core;              /* NULL: down, or of a hostile role without one */
+    struct hf_sim_host *host;   /* HOST */
     hf_swarm *swarm;            /* STREAMS */
     hf_spoils *spoils;          /* hostile */
     hf_secrets secrets;
@@ -61,6 +63,7 @@ typedef struct hf_sim_peer {
     size_t n_waiting;
 } hf_sim_peer;
 
+void *hf_meter_resize(void *meter, void *ptr, size_t old_len, size_t new_len);
 bool hf_peer_honest(const hf_sim_peer *p);
 uint64_t hf_peer_clock(const struct hf_world *w, const hf_sim_peer *p);
 uint64_t hf_peer_wall(const struct hf_world *w, const hf_sim_peer *p);
@@ -73,6 +76,7 @@ void hf_peer_synced(struct hf_world *w, hf_sim_peer *p, uint64_t life);
 void hf_peer_dial(struct hf_world *w, hf_sim_peer *p, uint64_t life);
 void hf_peer_dial_again(struct hf_world *w, hf_sim_peer *p, bool failed);
 void hf_peer_opened(struct hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialer);
+void hf_peer_dial_failed(struct hf_world *w, hf_sim_peer *p, uint64_t dial);
 void hf_peer_received(struct hf_world *w, hf_sim_peer *p, uint64_t conn, hf_bytes bytes);
 void hf_peer_busy(struct hf_world *w, hf_sim_peer *p, uint64_t conn, bool busy);
 void hf_peer_link_gone(struct hf_world *w, hf_sim_peer *p, uint64_t conn, bool dialled, bool tell);

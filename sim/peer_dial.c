@@ -39,6 +39,11 @@ void hf_peer_dial_again(hf_world *w, hf_sim_peer *p, bool failed) {
     hf_world_push(w, w->now_ms + wait_ms / 2 + hf_world_draw(w, wait_ms / 2), HF_EVENT_DIAL, p->index, p->life);
 }
 
+void hf_peer_dial_failed(hf_world *w, hf_sim_peer *p, uint64_t dial) {
+    if (p->host) hf_sim_host_dial_failed(w, p, dial, "refused");
+    else hf_peer_dial_again(w, p, true);
+}
+
 void hf_peer_dial(hf_world *w, hf_sim_peer *p, uint64_t life) {
     if (!p->core || p->life != life) return;
     p->dial_planned = false;

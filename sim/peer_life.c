@@ -8,7 +8,7 @@
 
 /* ---- memory ---- */
 
-static void *meter_resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
+void *hf_meter_resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
     hf_meter *m = ctx;
     if (new_len == 0) {
         m->now -= old_len;
@@ -74,6 +74,7 @@ void hf_peer_start(hf_world *w, hf_sim_peer *p) {
     p->backoff_ms = 0, p->tick_ms = 0;
     w->result->n_starts++;
     hf_world_note(w, 'b', p->index, p->life);
+    if (p->role == HF_ROLE_HOST) return hf_sim_host_start(w, p);
     if (!hf_peer_honest(p)) hf_hostile_start(w, p);
     if (!hf_peer_honest(p) && p->role != HF_ROLE_LOOSE) return;
     p->meter = (hf_meter){.peak = 0};
@@ -97,6 +98,7 @@ void hf_peer_stop(hf_world *w, hf_sim_peer *p, uint64_t again_ms, bool silent) {
     if (!silent) hf_sim_link_flush(w, p->index);
     hf_core_free(p->core);
     p->core = NULL;
+    hf_sim_host_stop(w, p);
     hf_hostile_stop(p);
     if (p->meter.now) hf_world_fail(w, "gives its memory back", "peer %u: %zu bytes are left", (unsigned)p->index, p->meter.now);
     hf_sim_link_drop_all(w, p->index, silent);
@@ -135,6 +137,7 @@ static hf_sim_role role_of(const hf_world *w, uint32_t i) {
 
 void hf_peers_make(hf_world *w) {
     uint32_t n = w->config.n_peers;
+    if (w->config.scene) return hf_sim_hosts_make(w);
     bool hostile = hf_world_harms(w, HF_HARM_HOSTILE) && n >= 6;
     w->n_honest = hostile ? n - (n / 10 > 4 ? n / 10 : n >= 10 ? 4 : 1) : n;
     w->n_nodes = w->config.wave ? 1 : (w->n_honest + 2) / 3;
@@ -144,7 +147,7 @@ void hf_peers_make(hf_world *w) {
         p->index = i;
         p->role = role_of(w, i);
         p->random = w->config.seed * 0x9e3779b97f4a7c15u ^ ((uint64_t)i << 32);
-        p->mem = (hf_mem){meter_resize, &p->meter};
+        p->mem = (hf_mem){hf_meter_resize, &p->meter};
         p->source = UINT32_MAX;
         new_secrets(p);
         hf_disk_init(w, i);
@@ -169,6 +172,8 @@ void hf_peers_free(hf_world *w) {
     for (uint32_t i = 0; i < w->config.n_peers; i++) {
         hf_peer_stop(w, &w->peers[i], UINT64_MAX, true);
         hf_disk_deinit(w, i);
+        if (w->peers[i].host) hf_release(&w->mem, w->peers[i].host->dials, w->config.n_peers);
+        hf_release(&w->mem, w->peers[i].host, sizeof(hf_sim_host));
         hf_release(&w->mem, w->peers[i].spoils, sizeof(hf_spoils));
         hf_release(&w->mem, w->peers[i].links, w->peers[i].links_cap * sizeof(uint64_t));
         hf_release(&w->mem, w->peers[i].written, w->peers[i].written_cap * sizeof(uint64_t));

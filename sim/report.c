@@ -23,6 +23,7 @@ void hf_report_command(hf_buf *buf, const hf_sim_config *c) {
     say(buf, "holdfast sim --seed %llu --peers %u --minutes %u --writes %u --degree %u ", U(c->seed), c->n_peers, c->minutes, c->n_writes, c->degree);
     if (c->churn) say(buf, "--churn %u ", c->churn);
     if (c->wave) say(buf, "--wave ");
+    if (c->scene) return say(buf, "--scene %s", hf_scene_name(c->scene));
     say(buf, "--faults ");
     if (c->harms == HF_HARM_ALL || !c->harms) return say(buf, c->harms ? "all" : "none");
     bool first = true;
@@ -55,9 +56,21 @@ static void say_wave(hf_buf *buf, const hf_sim_result *r) {
     say(buf, "\n");
 }
 
-void hf_report_text(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r, double real_s) {
-    say(buf, "%u peers, %.1f s of virtual time in %.1f s: %.1f to 1\n", c->n_peers, (double)r->virtual_ms / 1000, real_s, (double)r->virtual_ms / 1000 / real_s);
-    say(buf, "events %llu, packets %llu, bytes %llu, connections %llu of %llu dials\n", U(r->n_events), U(r->n_packets), U(r->n_bytes), U(r->n_links), U(r->n_dials));
+static void say_scene(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r) {
+    const hf_sim_scene *v = &r->scene;
+    say(buf, "scene %s: %llu sybils among %u peers, %llu in a bucket at most, %.1f in a table; %llu dials of one by another in a minute at most; memory of a host %llu KiB\n",
+        hf_scene_name(c->scene), U(v->n_sybils), c->n_peers, U(v->in_bucket_most), (double)v->in_tables_mean_milli / 1000, U(v->same_dials_most), U(r->memory_mean / 1024));
+    if (v->n_lookups)
+        say(buf, "%llu of %llu lookups found it (%llu without an end), half within %llu ms, 99 %% within %llu ms; %.2f hops, at most %llu; %.1f peers asked\n", U(v->n_found),
+            U(v->n_lookups), U(v->n_no_answer), U(v->lookup_ms[0]), U(v->lookup_ms[1]), (double)v->hops_mean_milli / 1000, U(v->hops_max), (double)v->asked_mean_milli / 1000);
+    if (v->n_messages)
+        say(buf, "%llu messages, %llu of %llu deliveries, %llu twice; half within %llu ms, 99 %% within %llu ms\n", U(v->n_messages), U(v->n_delivered), U(v->n_wanted),
+            U(v->n_twice), U(v->delay_ms[0]), U(v->delay_ms[1]));
+    if (v->n_relayed)
+        say(buf, "%llu of %llu reached through a relay, half within %llu ms, 99 %% within %llu ms\n", U(v->n_reached), U(v->n_relayed), U(v->relay_ms[0]), U(v->relay_ms[1]));
+}
+
+static void say_app(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r) {
     say(buf, "writes %llu, sent %llu times, acknowledged %llu, entries %llu, refused %llu, starts %llu (%llu from a snapshot)\n", U(r->n_ops), U(r->n_tries),
         U(r->n_acked), U(r->n_entries), U(r->n_refused), U(r->n_starts), U(r->n_restored));
     say(buf, "faults:");
@@ -71,7 +84,14 @@ void hf_report_text(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r,
     say(buf, "left and came back %llu; of the %u dials that a peer may make at once, most used %llu\n", U(r->n_churned), HF_DIALS_BURST, U(r->dials_most));
     if (c->wave) say_wave(buf, r);
     if (r->ok) say(buf, "all equal %.2f s after the last fault; %llu checks\n", (double)r->converge_ms / 1000, U(r->n_checks));
-    else say(buf, "FAILED: %s: %s\n", r->property, r->detail);
+}
+
+void hf_report_text(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r, double real_s) {
+    say(buf, "%u peers, %.1f s of virtual time in %.1f s: %.1f to 1\n", c->n_peers, (double)r->virtual_ms / 1000, real_s, (double)r->virtual_ms / 1000 / real_s);
+    say(buf, "events %llu, packets %llu, bytes %llu, connections %llu of %llu dials\n", U(r->n_events), U(r->n_packets), U(r->n_bytes), U(r->n_links), U(r->n_dials));
+    if (c->scene) say_scene(buf, c, r);
+    else say_app(buf, c, r);
+    if (!r->ok) say(buf, "FAILED: %s: %s\n", r->property, r->detail);
     say(buf, "history ");
     hf_buf_add_hex(buf, HF_BYTES(r->digest, sizeof r->digest));
     say(buf, "\n");

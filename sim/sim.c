@@ -44,6 +44,8 @@ static void run_event(hf_world *w, const hf_sim_event *e) {
         if (w->peers[e->a].life == e->b) hf_hostile_attack(w, &w->peers[e->a]);
         break;
     case HF_EVENT_CHURN: hf_world_churn(w); break;
+    case HF_EVENT_JOIN: hf_sim_host_join(w, &w->peers[e->a]); break;
+    case HF_EVENT_SCENE: hf_scene_step(w, e->a, e->b); break;
     case HF_EVENT_WAVE: hf_wave_step(w); break;
     case HF_EVENT_SAMPLE: sample(w); break;
     }
@@ -57,7 +59,8 @@ static void run(hf_world *w) {
         w->result->n_events++;
         run_event(w, &e);
     }
-    if (!w->failed) hf_check_end(w);
+    if (w->config.scene) hf_scene_end(w);
+    else if (!w->failed) hf_check_end(w);
 }
 
 static void begin(hf_world *w) {
@@ -68,7 +71,9 @@ static void begin(hf_world *w) {
     hf_map_init(&w->by_id, &w->mem, 1);
     hf_map_init(&w->blocks.map, &w->mem, 1);
     hf_check_init(w);
+    if (w->config.scene) hf_scene_prepare(w);
     hf_peers_make(w);
+    if (w->config.scene) return hf_scene_begin(w);
     hf_load_make(w);
     hf_world_push(w, 1000, HF_EVENT_SAMPLE, 0, 0);
     hf_world_push(w, 3000, HF_EVENT_HARM, 0, 0);
@@ -81,6 +86,7 @@ static void end(hf_world *w) {
     hf_peers_free(w);
     hf_sim_links_free(w);
     hf_load_free(w);
+    hf_scene_free(w);
     hf_check_deinit(w);
     hf_map_deinit(&w->blocks.map);
     hf_release(&w->mem, w->heap, w->heap_cap * sizeof *w->heap);
@@ -92,8 +98,8 @@ void hf_sim_run(const hf_sim_config *config, hf_sim_result *ret, hf_buf *picture
     begin(&w);
     run(&w);
     ret->virtual_ms = w.now_ms;
-    hf_check_figures(&w);
-    if (picture) hf_report_picture(picture, &w);
+    if (!config->scene) hf_check_figures(&w);
+    if (picture && !config->scene) hf_report_picture(picture, &w);
     ret->ok = !w.failed;
     hf_world_note(&w, 'z', ret->n_events, ret->ok);
     hf_sha256_end(&w.history, ret->digest);

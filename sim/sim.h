@@ -8,6 +8,7 @@
  *      hostile  peers that send garbage, flood, forge and break rules
  *      part     partitions, in the shapes of Jepsen's
  *      wave     one node with many browsers that dies while they write, and comes back
+ *      host     the shell of a bare libp2p peer; scene: worlds of them (DHT, gossip, relays, sybils)
  *      check    what must be true, while it runs and at its end
  *      report   what happened: text, JSON, a picture
  *
@@ -15,6 +16,7 @@
 #ifndef HF_SIM_H
 #define HF_SIM_H
 #include "part.h"
+#include "scene.h"
 
 typedef enum hf_harm {
     HF_HARM_DELAY,      /* packets are lost and sent again: what follows on that connection waits */
@@ -46,6 +48,8 @@ typedef struct hf_sim_config {
     uint32_t degree;        /* connections that a peer dials, at most; about as many come in */
     uint32_t churn;         /* percent of the peers that leave, or crash, and come back each minute */
     bool wave;              /* one node, all others browsers; it dies when a third of the time is over and comes back when two are */
+    hf_scene scene;         /* NONE: the app; else a world of bare hosts */
+    uint32_t loss;          /* in a thousand packets, lost and sent again after 200 ms, and that one lost ... */
     uint32_t settle_ms;     /* 0: 120,000 */
     bool hops;              /* count how far each entry goes: needs n_peers bytes an entry */
 } hf_sim_config;
@@ -73,6 +77,7 @@ typedef struct hf_sim_result {
     uint64_t n_harms[HF_HARMS], n_parts[HF_PARTS], n_churned;
     uint64_t dials_most;                /* of one peer's budget that were taken at once, see hf_check_dial */
     hf_sim_wave wave;
+    hf_sim_scene scene;
     uint64_t n_ops, n_acked, n_tries, n_entries, n_checks, n_starts, n_restored;
     uint64_t converge_ms;               /* after the last fault was mended */
     uint64_t spread_ms[3];              /* from the writing of an entry until half, 99 % of and all peers that were up had it: medians over entries */

@@ -3,10 +3,12 @@
 #define HF_SIM_WORLD_H
 #include "check.h"
 #include "disk.h"
+#include "host.h"
 #include "link.h"
 #include "load.h"
 #include "part.h"
 #include "peer.h"
+#include "scene.h"
 #include "sim.h"
 #include "wave.h"
 
@@ -22,6 +24,8 @@ typedef enum hf_sim_event_kind {
     HF_EVENT_HARM,      /* the next fault */
     HF_EVENT_ATTACK,    /* a hostile peer's turn */
     HF_EVENT_CHURN,     /* somebody leaves */
+    HF_EVENT_JOIN,      /* peer: a host looks whether it has connections enough */
+    HF_EVENT_SCENE,     /* what; its number */
     HF_EVENT_WAVE,      /* of hf_wave_step: what comes next */
     HF_EVENT_SAMPLE,    /* look at everything */
 } hf_sim_event_kind;
@@ -49,6 +53,7 @@ typedef struct hf_world {
     hf_sim_blocks blocks;
     hf_load load;
     hf_wave wave;
+    hf_stage stage;
     hf_checks check;
     hf_buf app_json, loose_json;
     uint64_t churn_us;          /* when the next one leaves */
