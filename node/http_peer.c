@@ -1,4 +1,5 @@
 /* http_peer: the WebSocket carriage of the peer, at / and /p2p: a js peer cannot dial a path. */
+#define OPENSSL_API_COMPAT 0x10101000L /* SHA1_Init: with no look-up of an algorithm, which allocates, and crashes when it cannot */
 #include "http_private.h"
 
 #include <openssl/evp.h>
@@ -110,7 +111,10 @@ static void add_accept(hf_buf *buf, hf_bytes key) {
     char text[32];
     memcpy(joined, key.ptr, KEY_LEN);
     memcpy(joined + KEY_LEN, MAGIC, sizeof MAGIC - 1);
-    SHA1(joined, sizeof joined, digest);
+    SHA_CTX sha;
+    SHA1_Init(&sha);
+    SHA1_Update(&sha, joined, sizeof joined);
+    SHA1_Final(digest, &sha);
     EVP_EncodeBlock((unsigned char *)text, digest, sizeof digest);
     hf_buf_add_str(buf, text);
 }

@@ -59,6 +59,7 @@ export class Node {
     node.p2p = await freePort()
     node.dir = options.dir ?? tempDir()
     node.flags = options.flags ?? []
+    node.env = options.env ?? {}
     node.origin = `http://localhost:${node.port}`
     onExit(() => node.process?.kill('SIGKILL'))
     return node
@@ -72,7 +73,7 @@ export class Node {
   async start (extra = []) {
     const began = performance.now()
     this.process = spawn(HOLDFAST, ['serve', '--http', `127.0.0.1:${this.port}`, '--p2p', `127.0.0.1:${this.p2p}`, '--dir', this.dir, '--no-mdns',
-      ...this.flags, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] })
+      ...this.flags, ...extra], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } })
     this.log = ''
     this.process.stderr.on('data', chunk => { this.log = (this.log + chunk).slice(-20_000) })
     this.gone = new Promise(resolve => this.process.once('exit', (code, signal) => resolve(signal ?? code)))
