@@ -40,6 +40,7 @@ void hf_ask_fail(hf_ask *ask, int status, const char *format, ...) {
 
 static void wait_for_store(hf_ask *ask) {
     if (hf_core_seq_stored(ask->node->core) >= ask->seq) ask->step = NULL;
+    else if (ask->node->refuses) hf_ask_fail(ask, 1, "the store cannot write: see the node's log");
 }
 
 void hf_ask_end_stored(hf_ask *ask, uint64_t seq) {

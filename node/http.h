@@ -17,6 +17,8 @@ hf_http *hf_http_open(hf_node *node, const char **ret_problem);
 int hf_http_port(const hf_http *http);
 /* Everything up to seq is durable: the answers that waited for it go out. */
 void hf_http_stored(hf_http *http, uint64_t seq);
+/* Nothing can be stored now: who waits for that is told so, and gets back what was typed. */
+void hf_http_refuse_waiting(hf_http *http);
 /* A collection shows something new: tell those who listen at /events. */
 void hf_http_changed(hf_http *http, hf_bytes collection);
 /* From now on each answer ends its connection. */

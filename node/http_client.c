@@ -24,7 +24,7 @@ void hf_client_end_in(hf_client *c, uint64_t ms) { c->deadline_ms = ms == UINT64
 
 /* Whoever goes beyond what all may hold is the one to go. */
 static void count_held(hf_client *c) {
-    size_t n = c->in.len + c->out.len;
+    size_t n = c->in.len + c->out.len + c->typed.len;
     c->http->n_held_bytes += n - c->n_held;
     c->broken |= n > c->n_held && c->http->n_held_bytes > HELD_MAX;
     c->n_held = n;
@@ -60,6 +60,7 @@ void hf_client_shut(hf_client *c) {
     if (was == HF_PHASE_IPFS) hf_ipfs_forget(c);
     hf_buf_deinit(&c->in);
     hf_buf_deinit(&c->out);
+    hf_refuse_forget(c);
     c->out_at = 0;
     count_held(c);
     hf_tls_link_close(c->tls);
@@ -260,6 +261,7 @@ void hf_client_new(hf_http *http, int fd) {
     c->poll.data = c;
     hf_buf_init(&c->in, &http->node->mem);
     hf_buf_init(&c->out, &http->node->mem);
+    hf_buf_init(&c->typed, &http->node->mem);
     c->next = http->clients;
     if (c->next) c->next->previous = c;
     http->clients = c;

@@ -30,8 +30,9 @@ static void answer_now(hf_client *c, const hf_response *response, bool head) {
     hf_client_send(c, hf_buf_bytes(buf), body && !head ? response->body : HF_BYTES(NULL, 0));
 }
 
-static void answer_later(hf_client *c, const hf_response *response, uint64_t seq) {
+static void answer_later(hf_client *c, const hf_response *response, const hf_wire_request *wire, uint64_t seq) {
     hf_http *http = c->http;
+    hf_refuse_remember(c, wire);
     c->last |= http->stopping;
     hf_exchange_count(http, response->status);
     if (hf_http_add_head(&c->out, response, hf_node_wall(), !c->last)) hf_buf_add(&c->out, response->body);
@@ -42,6 +43,7 @@ static void answer_later(hf_client *c, const hf_response *response, uint64_t seq
     *http->waiting_last = c;
     http->waiting_last = &c->next_waiting;
     hf_client_end_in(c, UINT64_MAX);
+    if (http->node->refuses) hf_http_refuse_waiting(http);
 }
 
 static void answer_text(hf_client *c, unsigned status, const char *type, hf_bytes body, bool head) {
@@ -124,13 +126,14 @@ static void offer_entry(hf_node *node, hf_bytes text) {
 
 static void run(hf_client *c, hf_wire_request *wire) {
     hf_node *node = c->http->node;
+    if (hf_refuse_write(c, wire)) return;
     if (wire->entry.len) offer_entry(node, wire->entry);
     hf_response response = {0};
     uint64_t seq;
     wire->request.now_ms = hf_node_wall();
     hf_err err = hf_core_handle(node->core, hf_node_now(node), &wire->request, &response, &seq);
     if (err) answer_plain(c, 500, "The node is out of memory.\n", wire->head);
-    else if (seq) answer_later(c, &response, seq);
+    else if (seq) answer_later(c, &response, wire, seq);
     else answer_now(c, &response, wire->head);
     hf_node_pump(node);
 }
@@ -243,6 +246,7 @@ void hf_http_stored(hf_http *http, uint64_t seq) {
         http->waiting = c->next_waiting;
         if (!http->waiting) http->waiting_last = &http->waiting;
         c->phase = HF_PHASE_HEAD;
+        hf_refuse_forget(c);
         hf_client_end_in(c, SEND_MS);
         hf_client_resume(c);
     }

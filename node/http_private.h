@@ -1,5 +1,6 @@
 /* http_private: what the parts of http share: http.c (life), http_client.c (a connection: bytes in, bytes out, deadlines), http_exchange.c (a request and
- * its answer), http_events.c (server-sent events), http_ipfs.c (files by their CIDs), http_peer.c (WebSockets that carry a peer). */
+ * its answer), http_refuse.c (forms while the store cannot write), http_events.c
+ * (server-sent events), http_ipfs.c (files by their CIDs), http_peer.c (WebSockets that carry a peer). */
 #ifndef HF_NODE_HTTP_PRIVATE_H
 #define HF_NODE_HTTP_PRIVATE_H
 #include "../core/files/gateway.h"
@@ -53,6 +54,7 @@ typedef struct hf_client {
     size_t n_held;                              /* in `in` and `out`, when it was last counted */
     uint64_t deadline_ms, began_ms;             /* began: of the body */
     uint64_t seq;                               /* WAITING: for this to be stored */
+    hf_buf typed;                               /* WAITING: the form: its path, NUL, body; for a page that gives it back */
     bool last;                                  /* nothing more after what is in `out` */
     bool broken;                                /* could not be written to; closed in the next turn */
     bool tls_wants_write;                       /* before it can read on */
@@ -106,6 +108,13 @@ void hf_http_stay_awake(hf_http *http);
 bool hf_exchange_take(hf_client *c);
 void hf_exchange_forget(hf_client *c);
 void hf_exchange_count(hf_http *http, unsigned status);
+
+/* ---- writes while the store cannot write ---- */
+/* Keeps a form until it is answered. */
+void hf_refuse_remember(hf_client *c, const hf_wire_request *wire);
+void hf_refuse_forget(hf_client *c);
+/* True: it is a write, and was refused. */
+bool hf_refuse_write(hf_client *c, const hf_wire_request *wire);
 
 /* ---- events ---- */
 void hf_events_begin(hf_client *c, bool head);

@@ -47,17 +47,12 @@ static const char *id_from_store(const char *dir, hf_buf *ret) {
     char path[4096];
     const char *why = "no memory";
     hf_secrets secrets;
-    hf_buf kept;
     snprintf(path, sizeof path, "%s/holdfast.db", dir);
     if (access(path, R_OK | W_OK)) return "no node's data here, or not ours to read";
     hf_store *store = hf_store_open(NULL, dir, ignore_stored, ignore_failed, NULL, &why);
     if (!store) return why;
-    hf_buf_init(&kept, &mem);
-    bool there = hf_store_meta_get(store, "secrets", &kept) && kept.len == sizeof secrets;
-    if (there) memcpy(&secrets, kept.ptr, sizeof secrets);
-    bool ok = there && !id_of_seed(secrets.peer, ret);
+    bool ok = !hf_store_secrets_get(store, &secrets) && !id_of_seed(secrets.peer, ret);
     memset(&secrets, 0, sizeof secrets);
-    hf_buf_deinit(&kept);
     hf_store_close(store);
     return ok ? NULL : "its keys are not in the store";
 }

@@ -69,16 +69,11 @@ static bool lock_dir(hf_node *node) {
 }
 
 static bool get_secrets(hf_node *node, hf_secrets *ret) {
-    hf_buf kept;
-    hf_buf_init(&kept, &node->mem);
-    bool ok = hf_store_meta_get(node->store, "secrets", &kept) && kept.len == sizeof *ret;
-    if (ok) memcpy(ret, kept.ptr, sizeof *ret);
-    else {
-        hf_secrets_make(random_fill, NULL, ret);
-        ok = hf_store_meta_set(node->store, "secrets", HF_BYTES(ret, sizeof *ret));
-    }
-    hf_buf_deinit(&kept);
-    return ok || hf_node_fail("cannot keep the node's keys", node->options->dir);
+    hf_err err = hf_store_secrets_get(node->store, ret);
+    if (!err) return true;
+    if (err != HF_NOT_FOUND) return hf_node_fail("cannot read the node's keys", hf_err_name(err));
+    hf_secrets_make(random_fill, NULL, ret);
+    return hf_store_secrets_set(node->store, ret) || hf_node_fail("cannot keep the node's keys", node->options->dir);
 }
 
 /* hf_block_source.get: of the logs, then of files. */
@@ -88,8 +83,19 @@ static hf_err get_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return err == HF_NOT_FOUND ? hf_blocks_get(node->blocks, cid, ret) : err;
 }
 
+static void begin_stop(hf_node *node);
+
+/* What is damaged is repaired at a start. */
+static void look_for_damage(hf_node *node) {
+    if (node->stopping || !hf_store_is_damaged(node->store)) return;
+    hf_say(HF_LEVEL_ERROR, "the store is damaged; starting anew to repair it", "dir", node->options->dir, NULL);
+    node->again = true;
+    begin_stop(node);
+}
+
 static void on_look(uv_timer_t *timer) {
     hf_node *node = timer->data;
+    look_for_damage(node);
     hf_p2p_turn(node->p2p);
     if (hf_blocks_changed(node->blocks)) hf_core_blocks_came(node->core, hf_node_now(node));
     hf_node_pump(node);
@@ -119,6 +125,7 @@ static bool make_core(hf_node *node) {
     node->core = hf_core_new(&node->mem, &config, &arena, &problem);
     memset(&secrets, 0, sizeof secrets);
     char text[1024];
+    if (!problem.len) problem = HF_TEXT("no memory");
     if (!node->core) snprintf(text, sizeof text, "%.*s", (int)problem.len, (const char *)problem.ptr);
     hf_arena_deinit(&arena);
     return node->core || hf_node_fail("the app does not load", text);
@@ -175,7 +182,7 @@ static void on_drain(uv_timer_t *timer) {
     hf_node *node = timer->data;
     uint64_t waited = hf_node_now(node) - node->stopping_ms;
     if (waited >= DRAIN_MIN_MS) hf_http_refuse_more(node->http);
-    bool idle = !hf_http_is_busy(node->http) && hf_core_seq(node->core) == hf_core_seq_stored(node->core);
+    bool idle = !hf_http_is_busy(node->http) && (hf_core_seq(node->core) == hf_core_seq_stored(node->core) || node->refuses);
     if (waited >= DRAIN_MAX_MS || (waited >= DRAIN_MIN_MS && idle)) uv_stop(node->loop);
 }
 
@@ -234,12 +241,26 @@ static void watch_signals(hf_node *node) {
     }
 }
 
+static bool repair_store(hf_node *node) {
+    const char *problem = "";
+    char n[32];
+    hf_store_repair_report report;
+    if (!hf_store_repair(node->options->dir, &report, &problem)) return hf_node_fail("the store cannot be repaired", problem);
+    if (!report.repaired) return true;
+    snprintf(n, sizeof n, "%zu", report.n_blocks);
+    hf_say(HF_LEVEL_WARN, "the store was damaged; what is whole of it is in a new one, and peers are asked for the rest", "dir", node->options->dir, "aside",
+           report.aside, "blocks", n, NULL);
+    if (!report.keys) hf_say(HF_LEVEL_WARN, "the node's keys were damaged, too: it makes new ones and is another peer from now on", NULL);
+    return true;
+}
+
 bool hf_node_open_inside(hf_node *node) {
     const hf_options *o = node->options;
     const char *problem = "";
     if (!lock_dir(node)) return false;
     node->site = hf_site_open(&node->mem, o->app, o->assets, o->worker, &problem);
     if (!node->site) return hf_node_fail("the app cannot be read", problem);
+    if (!repair_store(node)) return false;
     node->store = hf_store_open(node->loop, o->dir, hf_node_stored, hf_node_store_failed, node, &problem);
     if (!node->store) return hf_node_fail("the store cannot be opened", problem);
     node->blocks = hf_blocks_open(o->dir, 0, &problem);
@@ -261,6 +282,7 @@ static bool start(hf_node *node) {
     if (!hf_describe_to_lock(node)) return hf_node_fail("cannot write to the data folder", strerror(errno));
     uv_timer_start(&node->look, on_look, LOOK_MS, LOOK_MS);
     node->ready = true;
+    hf_store_scrub(node->store);
     hf_node_pump(node);
     tell_ready(node);
     return true;
@@ -323,7 +345,8 @@ int hf_node_run(const hf_options *options) {
     allow_many_files();
     bool ok = start(&node);
     if (ok) uv_run(&loop, UV_RUN_DEFAULT);
-    bool clean = ok && node.stopping && !node.failed;
+    bool damaged = !ok && node.store && hf_store_is_damaged(node.store);
+    bool clean = ok && node.stopping && !node.failed && !node.refuses;
     hf_node_close(&node);
-    return !clean ? 1 : node.again ? HF_NODE_AGAIN : 0;
+    return damaged ? HF_NODE_AGAIN : !clean ? 1 : node.again ? HF_NODE_AGAIN : 0;
 }

@@ -52,12 +52,13 @@ struct hf_node {
     int lock;                  /* file descriptor */
     hf_refused refused[HF_REFUSED_KEPT]; /* a ring: n_refused is where the next one goes */
     bool ready, stopping, turning; /* turning: asks take their steps */
-    bool again, failed;        /* again: a reload; failed: the store cannot write */
+    bool again, failed;        /* again: a reload; failed: what was written is lost */
+    bool refuses;              /* the store cannot write now: forms are refused, and peers are parted from */
     char peer_id[HF_PEER_ID_TEXT_MAX];
 };
 
 enum { HF_NODE_AGAIN = -1 };
-/* Runs until SIGTERM or SIGINT. Exit status: 0 done, 1 failed; HF_NODE_AGAIN: SIGHUP, the caller starts the program anew. */
+/* Runs until SIGTERM or SIGINT. Exit status: 0 done, 1 failed; HF_NODE_AGAIN: SIGHUP, or a store to be repaired: the caller starts the program anew. */
 int hf_node_run(const hf_options *options);
 
 struct hf_ask_files;

@@ -44,7 +44,8 @@ bool hf_node_load(hf_node *node) {
     node->warm = hf_warm_open(node);
     if (!node->warm) return hf_node_fail("cannot start", "no memory");
     l.warm = node->warm;
-    if (load_all(&l, node->warm, &why)) return hf_node_fail("the store is damaged", why);
+    hf_err err = load_all(&l, node->warm, &why);
+    if (err) return hf_node_fail(err == HF_MALFORMED ? "the store is damaged; the next start repairs it" : "the store cannot be read", why);
     hf_warm_loaded(node->warm, l.n_damaged == 0);
     char n[32], damaged[32];
     snprintf(n, sizeof n, "%zu", l.n);

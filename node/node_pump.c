@@ -17,6 +17,7 @@ enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18 };
 
 static hf_err enlist(hf_node *node, hf_channel *channel, hf_err err) {
     if (err) return err;
+    if (node->refuses) hf_core_conn_close(node->core, hf_node_now(node), channel->conn, "the node cannot store now");
     channel->next = node->channels;
     node->channels = channel;
     hf_node_pump(node);
@@ -81,8 +82,10 @@ void hf_node_channel_down(hf_node *node, hf_channel *channel) {
 static void out_store(hf_node *node, const hf_out *out) {
     hf_bytes address = out->database ? hf_core_address(node->core, out->database) : HF_BYTES(NULL, 0);
     if (!hf_store_put(node->store, out->seq, address, HF_BYTES(out->cid, sizeof out->cid), out->bytes)) return;
-    hf_say(HF_LEVEL_ERROR, "no memory for a block to store; stopping so that nothing is acknowledged falsely", NULL);
-    abort();
+    if (!node->failed) hf_say(HF_LEVEL_ERROR, "no memory for a block to store; stopping so that nothing is acknowledged falsely", NULL);
+    node->ready = false;
+    node->failed = true;
+    uv_stop(node->loop);
 }
 
 static void out_send(hf_node *node, const hf_out *out) {
@@ -207,11 +210,20 @@ void hf_node_stored(void *ctx, uint64_t seq) {
     hf_node_pump(node);
 }
 
-/* The disk refused: answering any further write would be a lie, and what was told to others must stay true after a restart. */
+/* What peers send would have to wait in memory for the disk. They dial again, and are let in when it works. */
+static void part_from_peers(hf_node *node) {
+    for (hf_channel *c = node->channels; c; c = c->next) hf_core_conn_close(node->core, hf_node_now(node), c->conn, "the node cannot store now");
+}
+
+/* To answer a write would be a lie; to read is none. */
 void hf_node_store_failed(void *ctx, const char *why) {
     hf_node *node = ctx;
-    hf_say(HF_LEVEL_ERROR, "the store cannot write; stopping", "why", why, "dir", node->options->dir, NULL);
-    node->ready = false;
-    node->failed = true;
-    uv_stop(node->loop);
+    node->refuses = why != NULL;
+    node->ready = !why && !node->stopping;
+    if (why) hf_say(HF_LEVEL_ERROR, "the store cannot write; forms are refused until it can", "why", why, "dir", node->options->dir, NULL);
+    else hf_say(HF_LEVEL_INFO, "the store can write again", NULL);
+    if (!why) return;
+    part_from_peers(node);
+    if (node->http) hf_http_refuse_waiting(node->http);
+    hf_node_pump(node);
 }
