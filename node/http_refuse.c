@@ -102,7 +102,7 @@ static void put_answer(hf_client *c) {
     fill(&r, form, form && !page.err ? hf_buf_bytes(&page) : HF_TEXT("{\"error\":\"the server cannot store anything at the moment\"}\n"));
     hf_buf_clear(&c->out);
     c->out_at = 0;
-    if (hf_http_add_head(&c->out, &r, !c->last)) hf_buf_add(&c->out, r.body);
+    if (hf_http_add_head(&c->out, &r, hf_node_wall(), !c->last)) hf_buf_add(&c->out, r.body);
     c->broken |= c->out.err != 0;
     hf_buf_deinit(&page);
     hf_refuse_forget(c);
