@@ -229,7 +229,10 @@ HF_TEST(site_serves_static_files) {
     } cases[] = {
         {"/static/app.css", 200, "text/css; charset=utf-8", "no-cache"},
         {"/static/app.css?v=r1", 200, "text/css; charset=utf-8", "public, max-age=31536000, immutable"},
-        {"/static/app.css?v=r2", 200, "text/css; charset=utf-8", "no-cache"},
+        {"/static/app.css?v=r2", 302, "", "no-store"},
+        {"/static/app.css?v=", 302, "", "no-store"},
+        {"/static/app.css?v=r2&x", 302, "", "no-store"},
+        {"/static/none?v=r2", 404, "text/html; charset=utf-8", "no-store"},
         {"/static/app.css?v=r1&x", 200, "text/css; charset=utf-8", "no-cache"},
         {"/static/icon.svg", 200, "image/svg+xml", "no-cache"},
         {"/static/sub/page.html", 200, "application/octet-stream", "no-cache"},
@@ -251,6 +254,8 @@ HF_TEST(site_serves_static_files) {
         CHECK_BYTES(sample_header(&s, "content-type"), hf_str(cases[i].type));
         CHECK_BYTES(sample_header(&s, "cache-control"), hf_str(cases[i].cache));
     }
+    CHECK_STATUS(((call){"GET", "/static/%61pp.css?v=r2", NULL, NULL, NULL}), 302);
+    CHECK_BYTES(sample_header(&s, "location"), HF_TEXT("/static/app.css"));
     CHECK_STATUS(((call){"GET", "/static/app.css", NULL, NULL, NULL}), 200);
     CHECK_BODY("body{color:red}");
     hf_request request = sample_request(&s, "GET", "/static/app.css");

@@ -58,10 +58,27 @@ static bool is_asset(const hf_asset *asset, const hf_segments *path) {
     return at == asset->path.len;
 }
 
-/* ?v= of this very release: the bytes at this URL never change. */
-static bool is_versioned(const hf_call *call) {
+/* ?v= of this very release: the bytes at this URL never change. Of another one: they are not here, and these are not given out as them. */
+static bool is_versioned(const hf_call *call, bool *ret_other) {
     hf_bytes query = call->request->query, release = hf_app_release_text(call->app);
-    return release.len && hf_starts(query, HF_TEXT("v=")) && hf_eq(hf_sub(query, 2, query.len), release);
+    bool named = release.len && hf_starts(query, HF_TEXT("v="));
+    *ret_other = named && !hf_eq(hf_sub(query, 2, hf_find(query, '&', 2) - 2), release);
+    return named && hf_eq(hf_sub(query, 2, query.len), release);
+}
+
+/* To the address that promises nothing. */
+static hf_err answer_unversioned(hf_call *call, const hf_asset *asset) {
+    hf_buf buf;
+    hf_bytes location;
+    hf_buf_init(&buf, call->arena->mem);
+    hf_buf_add_byte(&buf, '/');
+    hf_url_add_sent(&buf, asset->path);
+    hf_err err = hf_answer_keep(call, &buf, &location);
+    if (err) return err;
+    call->answer->status = 302;
+    hf_answer_header(call, "location", location);
+    hf_answer_header(call, "cache-control", HF_TEXT("no-store"));
+    return HF_OK;
 }
 
 static hf_err answer_asset(hf_call *call) {
@@ -69,8 +86,10 @@ static hf_err answer_asset(hf_call *call) {
     for (size_t i = 0; i < call->app->n_assets && !call->path.odd && !call->path.trailing_slash; i++)
         if (is_asset(&call->app->assets[i], &call->path)) found = &call->app->assets[i];
     if (!found) return hf_answer_refuse(call, 404, "There is no such file.");
+    bool other, versioned = is_versioned(call, &other);
+    if (other) return answer_unversioned(call, found);
     hf_answer_header(call, "cache-control",
-                     is_versioned(call) ? HF_TEXT("public, max-age=31536000, immutable") : HF_TEXT("no-cache"));
+                     versioned ? HF_TEXT("public, max-age=31536000, immutable") : HF_TEXT("no-cache"));
     if (!hf_answer_unchanged(call, found->etag)) hf_answer_body(call, 200, found->type, found->bytes);
     return HF_OK;
 }
