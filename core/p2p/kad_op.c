@@ -158,12 +158,17 @@ static void tell_one(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, hf_kad_candida
         op->err = err;
 }
 
-/* Puts the value or says that we provide, to the closest that answered. */
+/* Puts the value or says that we provide, to the closest that answered; of providers to more, see hf_kad_query_beyond. */
 static void tell(hf_kad *kad, uint64_t now_ms, hf_kad_op *op) {
-    hf_kad_candidate *closest[HF_KAD_K_MAX];
-    size_t n = hf_kad_query_closest(kad, op, closest);
-    for (size_t i = 0; i < n && op->in_flight < kad->config.alpha; i++)
-        if (!closest[i]->told) tell_one(kad, now_ms, op, closest[i]);
+    size_t n = 0;
+    const hf_kad_candidate *kth = NULL;
+    for (size_t i = 0; i < op->n && op->in_flight < kad->config.alpha; i++) {
+        hf_kad_candidate *c = &op->candidates[i];
+        if (c->state != HF_KAD_ANSWERED) continue;
+        if (hf_kad_query_beyond(op, kth, c)) break;
+        if (++n == kad->config.k) kth = c;
+        if (!c->told) tell_one(kad, now_ms, op, c);
+    }
     if (!op->in_flight) hf_kad_op_end(kad, now_ms, op, op->n_done ? HF_OK : HF_NOT_FOUND);
 }
 

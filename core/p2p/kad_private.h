@@ -84,6 +84,8 @@ typedef struct hf_kad_op {
     uint8_t *key;
     size_t key_len;
     uint8_t target[HF_KAD_KEY];
+    uint8_t region[HF_KAD_KEY];            /* of providers: where the k closest should end */
+    bool wide;                             /* it counts */
     hf_kad_candidate *candidates;          /* closest first */
     size_t n, cap, n_asked, n_hops;
     size_t in_flight, in_flight_of[HF_KAD_PATHS_MAX];
@@ -192,6 +194,8 @@ bool hf_kad_query_advance(hf_kad *kad, uint64_t now_ms, hf_kad_op *op);
 void hf_kad_query_learn(hf_kad *kad, hf_kad_op *op, const hf_kad_candidate *from, const hf_kad_message *answer);
 hf_kad_candidate *hf_kad_query_find(hf_kad_op *op, const hf_peer_id *id);
 /* The candidates that answered, closest first, at most k: sets *ret_n. Views into op. */
+/* Is this one beyond those who are to be asked and told? kth: the k-th good candidate before it; NULL: there were not so many. */
+bool hf_kad_query_beyond(const hf_kad_op *op, const hf_kad_candidate *kth, const hf_kad_candidate *candidate);
 size_t hf_kad_query_closest(const hf_kad *kad, hf_kad_op *op, hf_kad_candidate **ret);
 
 /* ---- kad_op.c ---- */

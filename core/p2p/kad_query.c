@@ -1,5 +1,5 @@
 /* kad_query: a lookup. Its candidates stand in the order of their distance to the target. Of those that did not fail, the k closest are asked, alpha
- * at a time; the lookup is over when all of them have answered. With disjoint paths each peer belongs to the path that heard of it first, and
+ * at a time (of providers more of them, when a crowd sits at the key); the lookup is over when all of them have answered. With disjoint paths each peer belongs to the path that heard of it first, and
  * each path is over by itself: one liar leads only its own path astray (S/Kademlia). */
 #include "kad_private.h"
 
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SEEDS_PER_K = 4 };
+enum { SEEDS_PER_K = 4, CROWD_BITS = 2, AROUND_BITS = 2 };
 
 hf_kad_candidate *hf_kad_query_find(hf_kad_op *op, const hf_peer_id *id) {
     size_t i = 0;
@@ -43,9 +43,42 @@ static void insert(hf_kad *kad, hf_kad_op *op, hf_kad_candidate *c) {
     op->candidates[at] = *c;
 }
 
+/* Where the k closest to any key should end, as the k closest to ourselves do: keys lie evenly, unless somebody drew his near that key to be all of its
+ * k closest: they stand within a small part of that distance then. So all within four times that distance are asked and told besides. */
+static void set_region(const hf_kad *kad, hf_kad_op *op) {
+    hf_kad_contact *closest[HF_KAD_K_MAX];
+    op->wide = op->kind == HF_KAD_OP_PROVIDE || op->kind == HF_KAD_OP_FIND_PROVIDERS;
+    size_t n = hf_kad_table_closest(&kad->table, kad->table.self, NULL, closest, kad->config.k);
+    memset(op->region, 0xff, sizeof op->region);
+    if (n == kad->config.k) hf_kad_distance(closest[n - 1]->key, kad->table.self, op->region);
+}
+
+/* distance * 2^bits compared with the region: at most 8 bits */
+static bool is_within(const hf_kad_op *op, const uint8_t distance[HF_KAD_KEY], unsigned bits) {
+    if (distance[0] >> (8 - bits)) return false;
+    for (size_t i = 0; i < HF_KAD_KEY; i++) {
+        unsigned next = i + 1 < HF_KAD_KEY ? distance[i + 1] : 0, byte = (distance[i] << bits | next >> (8 - bits)) & 0xff;
+        if (byte != op->region[i]) return byte < op->region[i];
+    }
+    return true;
+}
+
+static bool is_around(const hf_kad_op *op, const uint8_t distance[HF_KAD_KEY]) {
+    uint8_t part[HF_KAD_KEY];
+    for (size_t i = 0; i < HF_KAD_KEY; i++) part[i] = (uint8_t)(distance[i] >> AROUND_BITS | (i ? distance[i - 1] << (8 - AROUND_BITS) : 0));
+    return is_within(op, part, 0);
+}
+
+bool hf_kad_query_beyond(const hf_kad_op *op, const hf_kad_candidate *kth, const hf_kad_candidate *c) {
+    if (!kth) return false;
+    bool crowd = op->wide && is_within(op, kth->distance, CROWD_BITS);
+    return !crowd || !is_around(op, c->distance);
+}
+
 /* More than k of them: they are asked only when others fail. */
 hf_err hf_kad_query_start(hf_kad *kad, hf_kad_op *op) {
     hf_kad_contact *closest[HF_KAD_K_MAX * SEEDS_PER_K];
+    set_region(kad, op);
     size_t n = hf_kad_table_closest(&kad->table, op->target, NULL, closest, kad->config.k * SEEDS_PER_K);
     for (size_t i = 0; i < n; i++) {
         hf_kad_candidate c = {.id = closest[i]->id, .path = (uint8_t)(i % kad->config.paths), .hops = 1};
@@ -110,13 +143,14 @@ static bool may_ask(const hf_kad *kad, const hf_kad_op *op, size_t path) {
 /* Of one path; true: it is over. */
 static bool advance_path(hf_kad *kad, uint64_t now_ms, hf_kad_op *op, size_t path) {
     size_t n_good = 0;
+    const hf_kad_candidate *kth = NULL;
     bool over = true;
-    for (size_t i = 0; i < op->n && n_good < kad->config.k; i++) {
+    for (size_t i = 0; i < op->n && !hf_kad_query_beyond(op, kth, &op->candidates[i]); i++) {
         hf_kad_candidate *c = &op->candidates[i];
         if (c->path != path || c->state == HF_KAD_FAILED) continue;
         if (c->state == HF_KAD_NEW && may_ask(kad, op, path)) ask(kad, now_ms, op, c);
         if (c->state == HF_KAD_FAILED) continue;
-        n_good++;
+        if (++n_good == kad->config.k) kth = c;
         if (c->state == HF_KAD_ASKED || (c->state == HF_KAD_NEW && op->n_asked < HF_KAD_ASKED_MAX)) over = false;
     }
     return over;
