@@ -7,6 +7,7 @@
 #include "../core/p2p/mdns_address.h"
 #include "../core/p2p/mdns_message.h"
 #include "describe.h"
+#include "rtc.h"
 #include "say.h"
 
 #include <arpa/inet.h>
@@ -167,7 +168,7 @@ static void answer_on(hf_mdns *m, const place *p) {
     hf_buf_clear(&m->address);
     snprintf(rest, sizeof rest, "/tcp/%d", m->p2p_port);
     size_t tcp = is_offered(m->node->options->p2p_host, p) ? add_address(m, p->text, rest) : 0, rtc = 0;
-    if (m->node->rtc && is_offered(m->node->options->webrtc_host, p)) {
+    if (hf_rtc_port(m->node->rtc) && is_offered(m->node->options->webrtc_host, p)) {
         hf_describe_rtc(m->node, rest, sizeof rest);
         rtc = add_address(m, p->text, rest);
     }

@@ -7,6 +7,7 @@
 #include "node_private.h"
 #include "p2p.h"
 #include "rtc.h"
+#include "webrtc.h"
 #include "say.h"
 #include "site.h"
 #include "spread.h"
@@ -101,6 +102,12 @@ static void on_look(uv_timer_t *timer) {
     hf_node_pump(node);
 }
 
+static bool can_dial(void *ctx, hf_bytes address) {
+    struct sockaddr_storage place;
+    uint8_t certificate[32];
+    return hf_tcp_can_dial(ctx, address) || hf_webrtc_read_address(address, &place, certificate);
+}
+
 static bool make_core(hf_node *node) {
     hf_secrets secrets;
     if (!get_secrets(node, &secrets)) return false;
@@ -117,7 +124,7 @@ static bool make_core(hf_node *node) {
         .spread = hf_threads_spread(node->threads = hf_threads_open()),
         .blocks = {get_block, node},
         .dialling = &hf_host_dialling,
-        .can_dial = hf_tcp_can_dial,
+        .can_dial = can_dial,
         .names_peers = true,
         .unix_offset_ms = (int64_t)(hf_node_wall() - hf_node_now(node)),
     };
@@ -148,7 +155,7 @@ static bool open_network(hf_node *node) {
     const char *problem = "";
     node->tcp = hf_tcp_open(node, &problem);
     if (!node->tcp) return hf_node_fail("cannot listen for peers", problem);
-    if (o->webrtc_port >= 0 && !(node->rtc = hf_rtc_open(node, &problem))) return hf_node_fail("cannot listen for browsers over WebRTC", problem);
+    if (!(node->rtc = hf_rtc_open(node, &problem))) return hf_node_fail("cannot listen for browsers over WebRTC", problem);
     node->http = hf_http_open(node, &problem);
     if (!node->http) return hf_node_fail("cannot serve pages", problem);
     for (size_t i = 0; i < o->n_join; i++)
@@ -309,6 +316,7 @@ void hf_node_close(hf_node *node) {
     node->p2p = NULL;
     hf_tcp_close(node->tcp);
     hf_rtc_close(node->rtc);
+    node->rtc = NULL;
     hf_http_close(node->http);
     hf_warm_close(node->warm);
     node->warm = NULL;

@@ -73,7 +73,7 @@ HF_MUST_USE hf_err hf_node_channel_up(hf_node *node, hf_channel *channel, bool d
 /* The same for one that HF_OUT_DIAL asked for. HF_STATE: it is not wanted any more, likewise. */
 HF_MUST_USE hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial, hf_bytes remote);
 /* The same for WebRTC; what `send` gets are records (core/p2p/channels.h), and the carriage tells the core of its channels itself. */
-HF_MUST_USE hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, const hf_channels_open *open);
+HF_MUST_USE hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, uint64_t dial, const hf_channels_open *open);
 hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn); /* NULL: none of ours, as one over a relay */
 void hf_node_channel_recv(hf_node *node, hf_channel *channel, hf_bytes bytes);
 /* The system took `len` bytes of what was queued. */

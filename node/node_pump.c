@@ -4,6 +4,7 @@
 #include "http.h"
 #include "node_private.h"
 #include "p2p.h"
+#include "rtc.h"
 #include "say.h"
 #include "tcp.h"
 #include "warm.h"
@@ -36,10 +37,10 @@ hf_err hf_node_channel_dialled(hf_node *node, hf_channel *channel, uint64_t dial
     return enlist(node, channel, hf_host_conn_open(hf_core_host(node->core), hf_node_now(node), channel->conn, dial, remote));
 }
 
-hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, const hf_channels_open *open) {
+hf_err hf_node_channels_up(hf_node *node, hf_channel *channel, uint64_t dial, const hf_channels_open *open) {
     channel->conn = ++node->next_conn;
     channel->dialer = open->dialer;
-    return enlist(node, channel, hf_core_conn_open_channels(node->core, hf_node_now(node), channel->conn, open));
+    return enlist(node, channel, hf_host_conn_open_channels(hf_core_host(node->core), hf_node_now(node), channel->conn, dial, open));
 }
 
 hf_channel *hf_node_channel_of(const hf_node *node, uint64_t conn) {
@@ -164,8 +165,14 @@ static void take(hf_node *node, const hf_out *out) {
     case HF_OUT_RTC_HEARD:
     case HF_OUT_RTC_ENDED:
     case HF_OUT_NONE: break;
-    case HF_OUT_DIAL: hf_tcp_dial(node, out); break;
-    case HF_OUT_DIAL_OFF: hf_tcp_dial_off(node->tcp, out->dial); break;
+    case HF_OUT_DIAL:
+        if (hf_tcp_can_dial(NULL, out->bytes)) hf_tcp_dial(node, out);
+        else hf_rtc_dial(node, out);
+        break;
+    case HF_OUT_DIAL_OFF:
+        hf_tcp_dial_off(node->tcp, out->dial);
+        hf_rtc_dial_off(node->rtc, out->dial);
+        break;
     case HF_OUT_CONNECTED:
     case HF_OUT_SAID:
     case HF_OUT_NAMED: hf_p2p_said(node->p2p, out); break;

@@ -1,6 +1,7 @@
 /* p2pd_net: TCP to peers, and WebSockets over it: see p2pd_private.h. */
 #include "p2pd_address.h"
 #include "p2pd_private.h"
+#include "webrtc.h"
 #include "wsock.h"
 
 #include "../core/codec/ip.h"
@@ -298,7 +299,9 @@ bool hf_p2pd_net_can_dial(void *ctx, hf_bytes address) {
     (void)ctx;
     hf_multiaddr parts;
     uint16_t port;
-    return hf_p2pd_read_tcp(address, &parts, &port) && port != 0;
+    struct sockaddr_storage place;
+    uint8_t certificate[32];
+    return (hf_p2pd_read_tcp(address, &parts, &port) && port != 0) || hf_webrtc_read_address(address, &place, certificate);
 }
 
 static void look_up(wire *w, const hf_multiaddr_part *host) {
@@ -325,8 +328,9 @@ void hf_p2pd_net_dial(hf_p2pd_net *net, uint64_t dial, hf_bytes address) {
     hf_multiaddr parts;
     struct sockaddr_storage target;
     uint16_t port = 0;
-    wire *w = hf_p2pd_read_tcp(address, &parts, &port) ? wire_new(net) : NULL;
-    if (!w) return hf_host_dial_failed(net->d->host, hf_p2pd_now(net->d), dial, "the address cannot be dialled");
+    if (!hf_p2pd_read_tcp(address, &parts, &port)) return hf_p2pd_rtc_dial(net->d->rtc, dial, address);
+    wire *w = wire_new(net);
+    if (!w) return hf_host_dial_failed(net->d->host, hf_p2pd_now(net->d), dial, "out of memory");
     w->dial = dial;
     w->port = port;
     if (parts.n == 3 && !add_wsock(w, &parts.parts[0])) lose(w, "out of memory");
@@ -338,6 +342,7 @@ void hf_p2pd_net_dial_off(hf_p2pd_net *net, uint64_t dial) {
     wire *w = net->wires;
     while (w && (w->closing || w->dial != dial)) w = w->next;
     if (w) shut(w);
+    else hf_p2pd_rtc_dial_off(net->d->rtc, dial);
 }
 
 /* ---- listening ---- */

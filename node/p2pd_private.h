@@ -132,6 +132,8 @@ hf_p2pd_rtc *hf_p2pd_rtc_new(hf_p2pd *d);
 const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address); /* NULL, or what is wrong */
 /* Of the i-th listener: where, and "/webrtc-direct/certhash/u…"; false: there is none. */
 bool hf_p2pd_rtc_address(const hf_p2pd_rtc *rtc, size_t i, struct sockaddr_storage *ret, hf_buf *ret_certhash);
+void hf_p2pd_rtc_dial(hf_p2pd_rtc *rtc, uint64_t dial, hf_bytes address);
+void hf_p2pd_rtc_dial_off(hf_p2pd_rtc *rtc, uint64_t dial);
 void hf_p2pd_rtc_send(hf_p2pd_rtc *rtc, uint64_t number, hf_bytes records);
 void hf_p2pd_rtc_close_conn(hf_p2pd_rtc *rtc, uint64_t number);
 void hf_p2pd_rtc_free(hf_p2pd_rtc *rtc);             /* runs the loop until all is closed; NULL allowed */

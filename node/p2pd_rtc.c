@@ -1,4 +1,4 @@
-/* p2pd_rtc: WebRTC from browsers: see p2pd_private.h. */
+/* p2pd_rtc: WebRTC from browsers, and to whoever listens as we do: see p2pd_private.h. */
 #include "p2pd_private.h"
 
 #include "../core/codec/multiaddr.h"
@@ -22,6 +22,7 @@ struct hf_p2pd_rtc {
     hf_p2pd *d;
     hf_webrtc *listeners[LISTENERS_MAX];
     size_t n_listeners;
+    hf_webrtc_callers callers;
     browser *browsers;
     char certificate[4200]; /* beside the key; empty: neither is kept */
 };
@@ -60,8 +61,9 @@ static bool on_up(void *ctx, hf_webrtc_conn *conn, hf_bytes prologue, const char
     hf_webrtc_set_owner(conn, b);
     hf_buf_init(&address, &d->mem);
     if (hf_multiaddr_parse(hf_str(remote), &address, NULL)) hf_buf_clear(&address);
-    hf_channels_open open = {.noise_initiator = true, .prologue = prologue, .remote = hf_buf_bytes(&address)};
-    bool ok = !hf_host_conn_open_channels(d->host, hf_p2pd_now(d), b->number, 0, &open);
+    uint64_t dial = hf_webrtc_dial_of(conn);
+    hf_channels_open open = {.dialer = dial != 0, .noise_initiator = !dial, .prologue = prologue, .remote = hf_buf_bytes(&address)};
+    bool ok = !hf_host_conn_open_channels(d->host, hf_p2pd_now(d), b->number, dial, &open);
     hf_buf_deinit(&address);
     if (!ok) forget(rtc, b);
     hf_p2pd_pump(d);
@@ -129,6 +131,12 @@ static void on_lost(void *ctx, hf_webrtc_conn *conn, const char *reason) {
     hf_p2pd_pump(rtc->d);
 }
 
+static void on_undialled(void *ctx, uint64_t dial, const char *reason) {
+    hf_p2pd *d = ((hf_p2pd_rtc *)ctx)->d;
+    hf_host_dial_failed(d->host, hf_p2pd_now(d), dial, reason);
+    hf_p2pd_pump(d);
+}
+
 static void on_renewed(void *ctx) { hf_p2pd_announce_again(((hf_p2pd_rtc *)ctx)->d); }
 
 /* ---- for the net ---- */
@@ -150,12 +158,21 @@ void hf_p2pd_rtc_close_conn(hf_p2pd_rtc *rtc, uint64_t number) {
     forget(rtc, b);
 }
 
+static hf_webrtc_events events_of(hf_p2pd_rtc *rtc) {
+    return (hf_webrtc_events){on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_undialled, on_renewed, rtc};
+}
+
+void hf_p2pd_rtc_dial(hf_p2pd_rtc *rtc, uint64_t dial, hf_bytes address) {
+    hf_webrtc_events events = events_of(rtc);
+    const char *problem = hf_webrtc_call(&rtc->callers, rtc->d->loop, &events, dial, address);
+    if (problem) hf_host_dial_failed(rtc->d->host, hf_p2pd_now(rtc->d), dial, problem);
+}
+
+void hf_p2pd_rtc_dial_off(hf_p2pd_rtc *rtc, uint64_t dial) { hf_webrtc_call_off(&rtc->callers, dial); }
+
 const char *hf_p2pd_rtc_listen(hf_p2pd_rtc *rtc, const struct sockaddr *address) {
     const char *problem = "more than 8 addresses for WebRTC to listen on";
-    hf_webrtc_config config = {
-        .address = address, .v6_only = true, .certificate = rtc->certificate[0] ? rtc->certificate : NULL,
-        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_renewed, rtc},
-    };
+    hf_webrtc_config config = {.address = address, .v6_only = true, .certificate = rtc->certificate[0] ? rtc->certificate : NULL, .events = events_of(rtc)};
     if (rtc->n_listeners == LISTENERS_MAX) return problem;
     if (rtc->d->flags->id && strlen(rtc->d->flags->id) + sizeof ".webrtc.pem.new" > sizeof rtc->certificate) return "the path of the key is too long";
     hf_webrtc *webrtc = hf_webrtc_open(rtc->d->loop, &config, &problem);
@@ -174,6 +191,7 @@ bool hf_p2pd_rtc_address(const hf_p2pd_rtc *rtc, size_t i, struct sockaddr_stora
 void hf_p2pd_rtc_free(hf_p2pd_rtc *rtc) {
     if (!rtc) return;
     for (size_t i = 0; i < rtc->n_listeners; i++) hf_webrtc_close(rtc->listeners[i]);
+    hf_webrtc_callers_close(&rtc->callers);
     while (rtc->browsers) forget(rtc, rtc->browsers);
     free(rtc);
 }

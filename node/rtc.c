@@ -15,7 +15,8 @@ enum { HELD_MAX = 256 * 1024 }; /* for streams that do not read; then the browse
 
 struct hf_rtc {
     hf_node *node;
-    hf_webrtc *webrtc;
+    hf_webrtc *webrtc;      /* listening; NULL: not asked for */
+    hf_webrtc_callers callers;
     char certificate[4200];
 };
 
@@ -42,8 +43,9 @@ static bool on_up(void *ctx, hf_webrtc_conn *conn, hf_bytes prologue, const char
     hf_webrtc_set_owner(conn, b);
     hf_buf_init(&address, &node->mem);
     if (hf_multiaddr_parse(hf_str(remote), &address, NULL)) hf_buf_clear(&address);
-    hf_channels_open open = {.noise_initiator = true, .prologue = prologue, .remote = hf_buf_bytes(&address)};
-    bool ok = !hf_node_channels_up(node, &b->channel, &open);
+    uint64_t dial = hf_webrtc_dial_of(conn);
+    hf_channels_open open = {.dialer = dial != 0, .noise_initiator = !dial, .prologue = prologue, .remote = hf_buf_bytes(&address)};
+    bool ok = !hf_node_channels_up(node, &b->channel, dial, &open);
     hf_buf_deinit(&address);
     if (!ok) free(b);
     return ok;
@@ -97,6 +99,12 @@ static void on_lost(void *ctx, hf_webrtc_conn *conn, const char *reason) {
     free(b);
 }
 
+static void on_undialled(void *ctx, uint64_t dial, const char *reason) {
+    hf_node *node = ((hf_rtc *)ctx)->node;
+    hf_host_dial_failed(hf_core_host(node->core), hf_node_now(node), dial, reason);
+    hf_node_pump(node);
+}
+
 /* Peers hear of it when addresses are looked at next (p2p.c). */
 static void on_renewed(void *ctx) {
     hf_say(HF_LEVEL_INFO, "the certificate of WebRTC was renewed: the address for browsers is another now", NULL);
@@ -109,16 +117,18 @@ static bool read_address(const char *host, int port, struct sockaddr_storage *re
     return !uv_ip4_addr(host, port, (struct sockaddr_in *)ret) || !uv_ip6_addr(host, port, (struct sockaddr_in6 *)ret);
 }
 
+static hf_webrtc_events events_of(hf_rtc *rtc) {
+    return (hf_webrtc_events){on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_undialled, on_renewed, rtc};
+}
+
 hf_rtc *hf_rtc_open(hf_node *node, const char **ret_problem) {
     struct sockaddr_storage address;
     const hf_options *o = node->options;
     hf_rtc *rtc = calloc(1, sizeof *rtc);
     if (!rtc) return *ret_problem = "out of memory", NULL;
     rtc->node = node;
-    hf_webrtc_config config = {
-        .address = (const struct sockaddr *)&address, .certificate = rtc->certificate,
-        .events = {on_up, on_opened, on_received, on_channel_closed, on_channel_busy, is_full, on_sent, on_lost, on_renewed, rtc},
-    };
+    if (o->webrtc_port < 0) return rtc;
+    hf_webrtc_config config = {.address = (const struct sockaddr *)&address, .certificate = rtc->certificate, .events = events_of(rtc)};
     *ret_problem = "the path of the data folder is too long";
     bool ok = snprintf(rtc->certificate, sizeof rtc->certificate, "%s/webrtc.pem", o->dir) < (int)sizeof rtc->certificate - 8;
     if (ok && !read_address(o->webrtc_host, o->webrtc_port, &address)) *ret_problem = "not an IP address", ok = false;
@@ -130,11 +140,22 @@ hf_rtc *hf_rtc_open(hf_node *node, const char **ret_problem) {
 
 int hf_rtc_port(const hf_rtc *rtc) {
     struct sockaddr_storage address;
-    if (!rtc || hf_webrtc_address(rtc->webrtc, &address)) return 0;
+    if (!rtc || !rtc->webrtc || hf_webrtc_address(rtc->webrtc, &address)) return 0;
     return ntohs(((struct sockaddr_in *)&address)->sin_port); /* the same place in both families */
 }
 
 void hf_rtc_add_certhash(const hf_rtc *rtc, hf_buf *buf) { hf_webrtc_add_certhash(rtc->webrtc, buf); }
+
+void hf_rtc_dial(hf_node *node, const hf_out *out) {
+    hf_rtc *rtc = node->rtc;
+    hf_webrtc_events events = events_of(rtc);
+    const char *problem = rtc ? hf_webrtc_call(&rtc->callers, node->loop, &events, out->dial, out->bytes) : "the address cannot be dialled";
+    if (problem) hf_host_dial_failed(hf_core_host(node->core), hf_node_now(node), out->dial, problem);
+}
+
+void hf_rtc_dial_off(hf_rtc *rtc, uint64_t dial) {
+    if (rtc) hf_webrtc_call_off(&rtc->callers, dial);
+}
 
 void hf_rtc_close(hf_rtc *rtc) {
     if (!rtc) return;
@@ -145,5 +166,6 @@ void hf_rtc_close(hf_rtc *rtc) {
         rtc_close(c);
     }
     hf_webrtc_close(rtc->webrtc);
+    hf_webrtc_callers_close(&rtc->callers);
     free(rtc);
 }

@@ -55,7 +55,7 @@ bool hf_webrtc_attach(hf_webrtc_conn *conn, const hf_webrtc_place *place) {
 
 /* ---- checks ---- */
 
-static hf_webrtc_tag tag_of(const hf_webrtc *w, hf_bytes ufrag) {
+hf_webrtc_tag hf_webrtc_tag_of(const hf_webrtc *w, hf_bytes ufrag) {
     uint8_t mac[32];
     hf_webrtc_tag tag;
     hf_hmac_sha256(HF_BYTES(w->secret, sizeof w->secret), ufrag, mac);
@@ -80,14 +80,14 @@ static hf_webrtc_check *check_slot(hf_webrtc *w, const hf_webrtc_place *place) {
 }
 
 static const hf_webrtc_check *find_check(hf_webrtc *w, const hf_webrtc_place *place) {
-    const hf_webrtc_check *check = check_slot(w, place);
-    if (!check->at_ms || memcmp(&check->place, place, sizeof *place) != 0 || hf_webrtc_now(w) > check->at_ms + HF_WEBRTC_CHECK_MS) return NULL;
+    const hf_webrtc_check *check = w->checks ? check_slot(w, place) : NULL;
+    if (!check || !check->at_ms || memcmp(&check->place, place, sizeof *place) != 0 || hf_webrtc_now(w) > check->at_ms + HF_WEBRTC_CHECK_MS) return NULL;
     return check;
 }
 
 static void remember_check(hf_webrtc *w, const hf_webrtc_place *place, hf_bytes ufrag) {
     uint64_t now = hf_webrtc_now(w);
-    hf_webrtc_tag tag = tag_of(w, ufrag);
+    hf_webrtc_tag tag = hf_webrtc_tag_of(w, ufrag);
     *check_slot(w, place) = (hf_webrtc_check){.place = *place, .tag = tag, .at_ms = now ? now : 1};
     hf_webrtc_conn *conn = hf_map_get(&w->by_tag, HF_BYTES(&tag, sizeof tag));
     if (conn && hf_map_get(&w->by_place, key_of(place)) == conn) conn->heard_ms = now; /* the browser consents: RFC 7675 */
@@ -111,9 +111,11 @@ static void on_check(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet)
     hf_stun_message request;
     hf_direct_username name;
     hf_stun_mac mac = {hf_webrtc_hmac_sha1, NULL};
-    if (hf_stun_read(packet, &request, NULL) || request.kind != HF_STUN_REQUEST || !request.fingerprinted) return;
-    if (hf_direct_username_read(request.username, &name) || hf_stun_check(packet, &request, name.listener, mac)) return;
-    if (!request.n_unknown) remember_check(w, from, name.listener);
+    if (hf_stun_read(packet, &request, NULL) || !request.fingerprinted) return;
+    if (request.kind == HF_STUN_SUCCESS) return hf_webrtc_answered(w, from, packet, &request);
+    if (request.kind != HF_STUN_REQUEST || hf_direct_username_read(request.username, &name)) return;
+    if ((w->dials_only && !hf_webrtc_is_dialled(w, name.listener)) || hf_stun_check(packet, &request, name.listener, mac)) return;
+    if (!request.n_unknown && w->checks) remember_check(w, from, name.listener);
     answer_check(w, from, &request, name.listener, mac);
 }
 
@@ -170,6 +172,7 @@ static void on_record(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet
         conn = hf_map_get(&w->by_tag, HF_BYTES(&check->tag, sizeof check->tag));
         if (conn && !hf_webrtc_attach(conn, from)) return;
     }
+    if (!conn && w->dials_only) return;
     if (!conn) return greet(w, from, check, packet);
     w->packet_ms = hf_webrtc_now(w);
     hf_webrtc_conn_feed(conn, from, packet);
@@ -248,11 +251,13 @@ static void on_look(uv_timer_t *timer) {
     hf_webrtc_cert cert;
     const char *problem;
     if (!hf_webrtc_cert_is_old(&w->cert) || !hf_webrtc_cert_open(&cert, w->cert_path, &problem)) return;
-    SSL_CTX *dtls = hf_webrtc_dtls_open(&cert);
+    SSL_CTX *dtls = hf_webrtc_dtls_open(&cert, false);
     if (!dtls) return hf_webrtc_cert_drop(&cert);
     SSL_free(w->listening);
     w->listening = NULL;
     SSL_CTX_free(w->dtls); /* connections keep theirs */
+    SSL_CTX_free(w->dtls_out);
+    w->dtls_out = NULL;
     hf_webrtc_cert_drop(&w->cert);
     w->dtls = dtls;
     w->cert = cert;
@@ -269,11 +274,12 @@ static void on_closed(uv_handle_t *handle) {
 static const char *begin(hf_webrtc *w, const struct sockaddr *address) {
     const char *problem;
     hf_mem *mem = &w->mem;
+    if (!w->dials_only && !(w->checks = calloc(HF_WEBRTC_CHECKS, sizeof *w->checks))) return "out of memory";
     if (RAND_bytes(w->secret, sizeof w->secret) != 1 || RAND_bytes((uint8_t *)&w->hash_seed, sizeof w->hash_seed) != 1) return "no random numbers";
     hf_map_init(&w->by_place, mem, w->hash_seed);
     hf_map_init(&w->by_tag, mem, w->hash_seed);
     if (!hf_webrtc_cert_open(&w->cert, w->cert_path, &problem)) return problem;
-    w->dtls = hf_webrtc_dtls_open(&w->cert);
+    w->dtls = hf_webrtc_dtls_open(&w->cert, false);
     if (!w->dtls) return "DTLS cannot be set up";
     if ((problem = hf_webrtc_socket_open(w, address))) return problem;
     uv_timer_start(&w->renewing, on_look, RENEW_LOOK_MS, RENEW_LOOK_MS);
@@ -288,6 +294,7 @@ hf_webrtc *hf_webrtc_open(uv_loop_t *loop, const hf_webrtc_config *config, const
     w->events = config->events;
     w->cert_path = config->certificate;
     w->v6_only = config->v6_only;
+    w->dials_only = config->dials_only;
     w->pipe = (hf_webrtc_pipe){.out = greeting_out, .ctx = w};
     hf_buf_init(&w->packet, &w->mem);
     w->fd = -1;
@@ -312,10 +319,12 @@ void hf_webrtc_close(hf_webrtc *w) {
     while (w->n_handles) uv_run(w->loop, UV_RUN_NOWAIT); /* again when a stop was asked for: such a run does nothing */
     SSL_free(w->listening);
     SSL_CTX_free(w->dtls);
+    SSL_CTX_free(w->dtls_out);
     hf_webrtc_cert_drop(&w->cert);
     hf_map_deinit(&w->by_place);
     hf_map_deinit(&w->by_tag);
     hf_buf_deinit(&w->packet);
+    free(w->checks);
     free(w);
 }
 

@@ -1,4 +1,4 @@
-/* webrtc: webrtc-direct, listening: browsers reach us over UDP without a domain or a certificate authority. One socket; ICE-lite in our own words
+/* webrtc: webrtc-direct: browsers reach us over UDP without a domain or a certificate authority, and so do we others. One socket; ICE-lite in our own words
  * (core/p2p/stun.h, direct.h), DTLS by OpenSSL, SCTP by usrsctp, data channels here. Who the browser is, is then asked by Noise on channel 0, in the core.
  *
  * Specs: libp2p/specs webrtc/webrtc-direct.md, both versions; RFC 8445 (ICE-lite), RFC 6347 (DTLS 1.2), RFC 8261 and RFC 9260 (SCTP), RFC 8831, RFC 8832.
@@ -11,6 +11,7 @@
 #define HF_NODE_WEBRTC_H
 #include "../core/base/base.h"
 
+#include <sys/socket.h>
 #include <uv.h>
 
 typedef struct hf_webrtc hf_webrtc;
@@ -18,7 +19,7 @@ typedef struct hf_webrtc_conn hf_webrtc_conn;
 
 /* What the owner is told. It may send and close in any of these; a connection is not freed within them. */
 typedef struct hf_webrtc_events {
-    /* Data channels work; Noise is next, with this prologue. `remote`: text of the browser's multiaddr. False: not wanted, it is closed and no more is
+    /* Data channels work; Noise is next, with this prologue, and the listener begins it (hf_webrtc_dial_of says which is which). `remote`: text of the browser's multiaddr. False: not wanted, it is closed and no more is
      * said of it. The owner sets its mark with hf_webrtc_set_owner. */
     bool (*up)(void *ctx, hf_webrtc_conn *conn, hf_bytes prologue, const char *remote);
     void (*channel_opened)(void *ctx, hf_webrtc_conn *conn, uint32_t channel);
@@ -28,6 +29,7 @@ typedef struct hf_webrtc_events {
     bool (*full)(void *ctx, hf_webrtc_conn *conn);                /* asked: it has so much to do for this one that the browser should wait */
     void (*sent)(void *ctx, hf_webrtc_conn *conn, size_t len);    /* so many bytes of the records given to hf_webrtc_send are with SCTP */
     void (*lost)(void *ctx, hf_webrtc_conn *conn, const char *reason); /* after up, not after hf_webrtc_conn_close */
+    void (*undialled)(void *ctx, uint64_t dial, const char *reason); /* what hf_webrtc_call began came to nothing; not after hf_webrtc_call_off */
     void (*renewed)(void *ctx);                                   /* there is a new certificate: the address is another */
     void *ctx;
 } hf_webrtc_events;
@@ -37,6 +39,7 @@ typedef struct hf_webrtc_config {
     bool v6_only;                /* an IPv6 address of all interfaces means IPv4 too, unless this says not */
     const char *certificate;     /* file for key and certificate, made when it is not there and renewed a month before it ends; NULL: a fresh one that is not
                                     kept. Borrowed until the end */
+    bool dials_only;             /* nobody is answered but those that were called */
     hf_webrtc_events events;
 } hf_webrtc_config;
 
@@ -47,6 +50,19 @@ void hf_webrtc_close(hf_webrtc *webrtc);
 int hf_webrtc_address(const hf_webrtc *webrtc, struct sockaddr_storage *ret); /* where it listens; 0, or libuv's error */
 /* Appends "/webrtc-direct/certhash/u…". */
 void hf_webrtc_add_certhash(const hf_webrtc *webrtc, hf_buf *buf);
+
+/* ---- calling ---- */
+/* /ip4|ip6/…/udp/PORT/webrtc-direct/certhash/…[/p2p/…], the hash a SHA-256. False: none that can be called. */
+bool hf_webrtc_read_address(hf_bytes address, struct sockaddr_storage *ret, uint8_t ret_certificate[32]);
+/* Sockets for calling, opened as they are needed; zeroed at first. */
+enum { HF_WEBRTC_CALLERS_MAX = 4 };
+typedef struct hf_webrtc_callers { hf_webrtc *at[2][HF_WEBRTC_CALLERS_MAX]; size_t next; } hf_webrtc_callers; /* for IPv4, for IPv6 */
+/* Calls the listener: `up` or `undialled` follows, not at once. `dial`: the owner's number for it, not 0. NULL, or why it cannot be (static text): at most
+ * 32 calls are under way from a socket, and one connection to a listener stands from each. */
+const char *hf_webrtc_call(hf_webrtc_callers *callers, uv_loop_t *loop, const hf_webrtc_events *events, uint64_t dial, hf_bytes address);
+void hf_webrtc_call_off(hf_webrtc_callers *callers, uint64_t dial);
+void hf_webrtc_callers_close(hf_webrtc_callers *callers); /* as hf_webrtc_close */
+uint64_t hf_webrtc_dial_of(const hf_webrtc_conn *conn);     /* 0: the other side called */
 
 void hf_webrtc_set_owner(hf_webrtc_conn *conn, void *owner);
 void *hf_webrtc_owner(const hf_webrtc_conn *conn);

@@ -1,5 +1,5 @@
-/* webrtc_channels: see webrtc_private.h. A channel is a pair of SCTP streams with one number; the browser, being DTLS's client, opens the even ones, we the odd
- * ones (RFC 8832 section 6). Channel 0 is there from the start: Noise runs on it. A channel ends when both sides have reset their stream (RFC 8831 section
+/* webrtc_channels: see webrtc_private.h. A channel is a pair of SCTP streams with one number; DTLS's client, who called, opens the even ones, the listener the
+ * odd ones (RFC 8832 section 6). Channel 0 is there from the start: Noise runs on it. A channel ends when both sides have reset their stream (RFC 8831 section
  * 6.7); then its number can be used again. What SCTP does not take now waits in one queue, in order. */
 #include "webrtc_private.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OURS = 1, REFUSED_MAX = 64 };
+enum { REFUSED_MAX = 64 };
 
 typedef struct channel {
     uint32_t number;           /* the owner's name for it */
@@ -54,6 +54,9 @@ bool hf_webrtc_channels_is_empty(const hf_webrtc_channels *c) { return !c->first
 
 static hf_webrtc_events *events_of(hf_webrtc_channels *c) { return &c->conn->webrtc->events; }
 static bool is_told(const hf_webrtc_channels *c) { return c->conn->told && c->conn->state == HF_WEBRTC_UP; }
+
+/* The first number of ours; the others follow in steps of two. */
+static uint16_t first_of_ours(const hf_webrtc_channels *c) { return c->conn->outbound ? 0 : 1; }
 
 /* ---- to SCTP ---- */
 
@@ -174,9 +177,9 @@ void hf_webrtc_channels_reset_out(hf_webrtc_channels *c, uint16_t stream) {
 static bool opened(hf_webrtc_channels *c, uint16_t stream, const char **ret_reason) {
     channel *ch = &c->at[stream];
     hf_buf ack;
-    *ret_reason = "a channel was opened that is open, or with a number that is not the browser's";
+    *ret_reason = "a channel was opened that is open, or with a number that is not the other side's";
     /* It may know that both sides are reset before we do, when the answer to our reset was lost. */
-    if ((ch->in_use && !(ch->reset_in && ch->resets)) || stream % 2 == OURS) return false;
+    if ((ch->in_use && !(ch->reset_in && ch->resets)) || stream % 2 == first_of_ours(c)) return false;
     *ch = (channel){.in_use = true, .open = true, .number = stream};
     hf_buf_init(&ack, &c->conn->webrtc->mem);
     hf_dcep_add_ack(&ack);
@@ -215,7 +218,7 @@ bool hf_webrtc_channels_message(hf_webrtc_channels *c, uint16_t stream, uint32_t
 static channel *find(hf_webrtc_channels *c, uint32_t number, uint16_t *ret_stream) {
     bool ours = number & HF_CHANNEL_OURS;
     if (!ours && number >= HF_WEBRTC_CHANNELS_MAX) return NULL;
-    size_t i = ours ? OURS : number;
+    size_t i = ours ? first_of_ours(c) : number;
     while (ours && i < HF_WEBRTC_CHANNELS_MAX && !(c->at[i].in_use && c->at[i].number == number)) i += 2;
     if (i >= HF_WEBRTC_CHANNELS_MAX || !c->at[i].open || c->at[i].number != number) return NULL;
     *ret_stream = (uint16_t)i;
@@ -223,7 +226,7 @@ static channel *find(hf_webrtc_channels *c, uint32_t number, uint16_t *ret_strea
 }
 
 static bool open_one(hf_webrtc_channels *c, uint32_t number) {
-    uint16_t stream = OURS;
+    uint16_t stream = first_of_ours(c);
     hf_buf open;
     while (stream < HF_WEBRTC_CHANNELS_MAX && c->at[stream].in_use) stream += 2;
     if (stream >= HF_WEBRTC_CHANNELS_MAX) {

@@ -14,10 +14,23 @@ static void packet_out(void *ctx, hf_bytes packet) {
     hf_webrtc_packet_out(conn->webrtc, &conn->remote, packet);
 }
 
+hf_webrtc_conn *hf_webrtc_conn_call(hf_webrtc *w) {
+    hf_webrtc_conn *conn = calloc(1, sizeof *conn);
+    if (!conn) return NULL;
+    conn->webrtc = w;
+    conn->outbound = true;
+    conn->state = HF_WEBRTC_ICE;
+    conn->pipe = (hf_webrtc_pipe){.out = packet_out, .ctx = conn};
+    conn->heard_ms = hf_webrtc_now(w);
+    conn->deadline_ms = conn->heard_ms + HF_WEBRTC_HANDSHAKE_MS;
+    return conn;
+}
+
 hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl) {
     hf_webrtc_conn *conn = calloc(1, sizeof *conn);
     if (!conn) return SSL_free(ssl), NULL;
     conn->webrtc = w;
+    conn->state = HF_WEBRTC_DTLS;
     conn->ssl = ssl;
     conn->pipe = (hf_webrtc_pipe){.out = packet_out, .ctx = conn};
     hf_webrtc_dtls_hand_over(ssl, &conn->pipe);
@@ -32,7 +45,7 @@ hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl) {
 
 void hf_webrtc_conn_free(hf_webrtc_conn *conn) {
     hf_webrtc_sctp_free(conn->sctp);
-    if (SSL_is_init_finished(conn->ssl)) SSL_shutdown(conn->ssl);
+    if (conn->ssl && SSL_is_init_finished(conn->ssl)) SSL_shutdown(conn->ssl);
     ERR_clear_error();
     SSL_free(conn->ssl);
     hf_webrtc_channels_free(conn->channels);
@@ -45,6 +58,7 @@ void hf_webrtc_conn_fail(hf_webrtc_conn *conn, const char *reason) {
     conn->state = HF_WEBRTC_DEAD;
     const hf_webrtc_events *events = &conn->webrtc->events;
     if (conn->told && before == HF_WEBRTC_UP) events->lost(events->ctx, conn, reason);
+    if (conn->dial && before < HF_WEBRTC_UP) events->undialled(events->ctx, conn->dial, reason);
 }
 
 /* ---- coming up ---- */
@@ -56,13 +70,13 @@ static void remote_text(const hf_webrtc_place *place, char *ret, size_t cap) {
 }
 
 bool hf_webrtc_conn_up(hf_webrtc_conn *conn) {
-    uint8_t browser[32], prologue[HF_DIRECT_PROLOGUE_LEN];
+    uint8_t peer[32], prologue[HF_DIRECT_PROLOGUE_LEN];
     char remote[128];
     const hf_webrtc_events *events = &conn->webrtc->events;
-    if (!hf_webrtc_dtls_peer_digest(conn->ssl, browser)) return false;
+    if (!hf_webrtc_dtls_peer_digest(conn->ssl, peer)) return false;
     conn->state = HF_WEBRTC_UP;
     conn->told = true;
-    hf_direct_prologue(browser, conn->listener_digest, prologue);
+    hf_direct_prologue(conn->outbound ? conn->own_digest : peer, conn->listener_digest, prologue);
     remote_text(&conn->remote, remote, sizeof remote);
     if (events->up(events->ctx, conn, HF_BYTES(prologue, sizeof prologue), remote)) return true;
     conn->told = false;
@@ -78,7 +92,13 @@ bool hf_webrtc_conn_waits(hf_webrtc_conn *conn) {
     return now < conn->full_ms + HF_WEBRTC_FULL_MS;
 }
 
+static bool is_who_was_called(const hf_webrtc_conn *conn) {
+    uint8_t peer[32];
+    return hf_webrtc_dtls_peer_digest(conn->ssl, peer) && !memcmp(peer, conn->listener_digest, sizeof peer);
+}
+
 static void begin_sctp(hf_webrtc_conn *conn) {
+    if (conn->outbound && !is_who_was_called(conn)) return hf_webrtc_conn_fail(conn, "another certificate than the address names");
     conn->state = HF_WEBRTC_SCTP;
     conn->heard_ms = hf_webrtc_now(conn->webrtc);
     conn->channels = hf_webrtc_channels_new(conn);
@@ -104,7 +124,7 @@ static bool read_records(hf_webrtc_conn *conn) {
         int n = SSL_read(conn->ssl, bytes, sizeof bytes), why = SSL_get_error(conn->ssl, n);
         ERR_clear_error();
         if (n <= 0 && why == SSL_ERROR_WANT_READ) break;
-        if (n <= 0) hf_webrtc_conn_fail(conn, why == SSL_ERROR_ZERO_RETURN ? "the browser ended the connection" : "DTLS broke");
+        if (n <= 0) hf_webrtc_conn_fail(conn, why == SSL_ERROR_ZERO_RETURN ? "the other side ended the connection" : "DTLS broke");
         else {
             any = true;
             hf_webrtc_sctp_input(conn->sctp, HF_BYTES(bytes, (size_t)n));
@@ -131,9 +151,9 @@ void hf_webrtc_conn_feed(hf_webrtc_conn *conn, const hf_webrtc_place *from, hf_b
 
 static bool is_overdue(const hf_webrtc_conn *conn, const char **ret_reason) {
     uint64_t now = hf_webrtc_now(conn->webrtc);
-    *ret_reason = "the browser has fallen silent";
+    *ret_reason = "the other side has fallen silent";
     if (now > conn->heard_ms + HF_WEBRTC_SILENCE_MS) return true;
-    *ret_reason = "the handshake took too long";
+    *ret_reason = conn->state == HF_WEBRTC_ICE ? "the address did not answer in time" : "the handshake took too long";
     return conn->state != HF_WEBRTC_UP && now > conn->deadline_ms;
 }
 
@@ -143,6 +163,8 @@ void hf_webrtc_conn_turn(hf_webrtc_conn *conn) {
     if (conn->state == HF_WEBRTC_DEAD) return;
     if (conn->broken) return hf_webrtc_conn_fail(conn, conn->broken);
     if (is_overdue(conn, &reason)) return hf_webrtc_conn_fail(conn, reason);
+    if (conn->outbound) hf_webrtc_conn_check(conn);
+    if (conn->state == HF_WEBRTC_ICE) return;
     if (conn->state == HF_WEBRTC_DTLS) {
         if (DTLSv1_handle_timeout(conn->ssl) < 0) hf_webrtc_conn_fail(conn, "the DTLS handshake failed");
         ERR_clear_error();

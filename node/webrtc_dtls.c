@@ -1,5 +1,5 @@
-/* webrtc_dtls: see webrtc_private.h. DTLS 1.2; we are the server, because the browser, who offers, is the active side (a=setup:passive stands in the answer
- * that it makes up for us). Its certificate is asked for, but nothing in it is believed: its digest goes into Noise's prologue, and Noise says who it is. */
+/* webrtc_dtls: see webrtc_private.h. DTLS 1.2; who listens is the server, because the browser, who offers, is the active side (a=setup:passive stands in the
+ * answer that it makes up for us). Its certificate is asked for, but nothing in it is believed: its digest goes into Noise's prologue, and Noise says who it is. */
 #include "webrtc_private.h"
 
 #include "../core/crypto/crypto.h"
@@ -97,8 +97,8 @@ static int accept_any(X509_STORE_CTX *store, void *ctx) {
     return 1;
 }
 
-SSL_CTX *hf_webrtc_dtls_open(const hf_webrtc_cert *cert) {
-    SSL_CTX *dtls = SSL_CTX_new(DTLS_server_method());
+SSL_CTX *hf_webrtc_dtls_open(const hf_webrtc_cert *cert, bool client) {
+    SSL_CTX *dtls = SSL_CTX_new(client ? DTLS_client_method() : DTLS_server_method());
     if (!dtls) return NULL;
     SSL_CTX_set_min_proto_version(dtls, DTLS1_2_VERSION);
     SSL_CTX_set_options(dtls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -117,16 +117,28 @@ SSL_CTX *hf_webrtc_dtls_open(const hf_webrtc_cert *cert) {
     return NULL;
 }
 
-SSL *hf_webrtc_dtls_new(SSL_CTX *dtls, hf_webrtc_pipe *pipe, hf_webrtc_visit *visit) {
+static SSL *make(SSL_CTX *dtls, hf_webrtc_pipe *pipe) {
     SSL *ssl = SSL_new(dtls);
     const BIO_METHOD *method = bio_method();
     BIO *bio = ssl && method ? BIO_new(method) : NULL;
     if (!bio) return SSL_free(ssl), NULL;
     BIO_set_data(bio, pipe);
     SSL_set_bio(ssl, bio, bio);
+    DTLS_set_link_mtu(ssl, LINK_MTU);
+    return ssl;
+}
+
+SSL *hf_webrtc_dtls_new(SSL_CTX *dtls, hf_webrtc_pipe *pipe, hf_webrtc_visit *visit) {
+    SSL *ssl = make(dtls, pipe);
+    if (!ssl) return NULL;
     SSL_set_app_data(ssl, visit);
     SSL_set_accept_state(ssl);
-    DTLS_set_link_mtu(ssl, LINK_MTU);
+    return ssl;
+}
+
+SSL *hf_webrtc_dtls_call(SSL_CTX *dtls, hf_webrtc_pipe *pipe) {
+    SSL *ssl = make(dtls, pipe);
+    if (ssl) SSL_set_connect_state(ssl);
     return ssl;
 }
 

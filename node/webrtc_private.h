@@ -2,6 +2,7 @@
  *
  *      webrtc.c            whose packet is it; checks, limits, time, life
  *      webrtc_socket.c     the socket
+ *      webrtc_dial.c       connections that we make
  *      webrtc_conn.c       a connection: DTLS, and what follows when it is up
  *      webrtc_dtls.c       OpenSSL: settings, cookies, packets in and out
  *      webrtc_cert.c       the certificate: made, kept, renewed
@@ -21,6 +22,7 @@ enum {
     HF_WEBRTC_CONNS_PER_ADDRESS_MAX = 64, /* of one IPv4 address, or one /64 of IPv6 */
     HF_WEBRTC_HANDSHAKES_MAX = 128,       /* not authenticated by DTLS and SCTP yet */
     HF_WEBRTC_HANDSHAKES_PER_ADDRESS_MAX = 32,
+    HF_WEBRTC_DIALS_MAX = 32,             /* of ours, not up yet */
     HF_WEBRTC_HANDSHAKE_MS = 10 * 1000,   /* from the cookie to data channels; Noise has as long again, in the swarm */
     HF_WEBRTC_SILENCE_MS = 30 * 1000,     /* without a sign of life: RFC 7675 */
     HF_WEBRTC_CLOSE_MS = 2 * 1000,
@@ -57,7 +59,7 @@ typedef struct hf_webrtc_pipe { hf_bytes in; void (*out)(void *ctx, hf_bytes pac
 typedef struct hf_webrtc_sctp hf_webrtc_sctp;
 typedef struct hf_webrtc_channels hf_webrtc_channels;
 
-typedef enum hf_webrtc_state { HF_WEBRTC_DTLS, HF_WEBRTC_SCTP, HF_WEBRTC_UP, HF_WEBRTC_CLOSING, HF_WEBRTC_DEAD } hf_webrtc_state;
+typedef enum hf_webrtc_state { HF_WEBRTC_ICE, HF_WEBRTC_DTLS, HF_WEBRTC_SCTP, HF_WEBRTC_UP, HF_WEBRTC_CLOSING, HF_WEBRTC_DEAD } hf_webrtc_state;
 
 struct hf_webrtc_conn {
     hf_webrtc_conn *next;
@@ -70,7 +72,14 @@ struct hf_webrtc_conn {
     hf_webrtc_place places[HF_WEBRTC_PLACES_MAX], proven, remote; /* proven: whose cookie it was; remote: where packets go */
     size_t n_places, next_place;
     uint64_t heard_ms, deadline_ms, full_ms; /* full_ms: since when the owner takes no more; 0: it does */
-    uint8_t listener_digest[32];          /* of the certificate that it was shown */
+    uint8_t listener_digest[32];          /* of the certificate that the listener shows, or must show */
+    /* one that we make */
+    bool outbound;
+    uint64_t dial;                        /* the owner's number; 0: it called us, or was called off */
+    uint8_t own_digest[32], transaction[12], ufrag[64];
+    size_t ufrag_len;
+    uint32_t n_checks;
+    uint64_t check_ms, tie_breaker;       /* check_ms: when the next one is due */
     SSL *ssl;
     hf_webrtc_pipe pipe;
     hf_webrtc_sctp *sctp;
@@ -85,12 +94,13 @@ struct hf_webrtc {
     uv_poll_t polling;                    /* its data is NULL until it is there */
     uv_timer_t ticking, renewing;
     int n_handles;                        /* not closed yet */
+    bool dials_only;
     bool six, v6_only, pending, turning;  /* six: an IPv6 socket, which may have IPv4 packets too; pending: a connection is; turning: it is somebody's turn */
     uint64_t hash_seed;
     hf_buf packet;                        /* being written */
     const char *cert_path;
     hf_webrtc_cert cert;
-    SSL_CTX *dtls;
+    SSL_CTX *dtls, *dtls_out;             /* dtls_out: for calling; NULL: made when needed */
     SSL *listening;                       /* looks at ClientHellos until one has a cookie; NULL: made when needed */
     hf_webrtc_pipe pipe;                  /* its */
     hf_webrtc_visit visit;
@@ -99,7 +109,7 @@ struct hf_webrtc {
     hf_webrtc_conn *conns;
     size_t n_conns;
     uint64_t packet_ms;                   /* when the last packet of a connection came */
-    hf_webrtc_check checks[HF_WEBRTC_CHECKS];
+    hf_webrtc_check *checks;              /* HF_WEBRTC_CHECKS; NULL: nobody calls us here */
     uint8_t received[64 * 1024];
 };
 
@@ -108,6 +118,7 @@ uint64_t hf_webrtc_now(const hf_webrtc *w);
 void hf_webrtc_packet_in(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet);
 /* Attaches the connection to the place; the oldest but the one in use goes when there are too many. */
 HF_MUST_USE bool hf_webrtc_attach(hf_webrtc_conn *conn, const hf_webrtc_place *place);
+hf_webrtc_tag hf_webrtc_tag_of(const hf_webrtc *w, hf_bytes ufrag);
 void hf_webrtc_hmac_sha1(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20]);
 
 /* ---- webrtc_socket.c ---- */
@@ -115,7 +126,13 @@ const char *hf_webrtc_socket_open(hf_webrtc *w, const struct sockaddr *address);
 void hf_webrtc_socket_close(hf_webrtc *w, uv_close_cb closed);                   /* also when it is not open; then `closed` is not called */
 void hf_webrtc_packet_out(hf_webrtc *w, const hf_webrtc_place *to, hf_bytes packet);
 
+/* ---- webrtc_dial.c ---- */
+void hf_webrtc_answered(hf_webrtc *w, const hf_webrtc_place *from, hf_bytes packet, const hf_stun_message *answer);
+bool hf_webrtc_is_dialled(const hf_webrtc *w, hf_bytes ufrag); /* by us, with this ufrag */
+void hf_webrtc_conn_check(hf_webrtc_conn *conn);               /* when one is due */
+
 /* ---- webrtc_conn.c ---- */
+hf_webrtc_conn *hf_webrtc_conn_call(hf_webrtc *w); /* one of ours, of which nothing is set yet. NULL: no memory */
 /* Takes the SSL that has seen a good cookie. NULL: no memory; the SSL is freed. */
 hf_webrtc_conn *hf_webrtc_conn_new(hf_webrtc *w, SSL *ssl);
 void hf_webrtc_conn_soon(hf_webrtc_conn *conn);   /* its turn is to come when nothing else runs */
@@ -134,7 +151,8 @@ bool hf_webrtc_cert_is_old(const hf_webrtc_cert *cert);
 void hf_webrtc_cert_drop(hf_webrtc_cert *cert);
 
 /* ---- webrtc_dtls.c ---- */
-SSL_CTX *hf_webrtc_dtls_open(const hf_webrtc_cert *cert);
+SSL_CTX *hf_webrtc_dtls_open(const hf_webrtc_cert *cert, bool client);
+SSL *hf_webrtc_dtls_call(SSL_CTX *dtls, hf_webrtc_pipe *pipe); /* a client's */
 SSL *hf_webrtc_dtls_new(SSL_CTX *dtls, hf_webrtc_pipe *pipe, hf_webrtc_visit *visit);
 void hf_webrtc_dtls_hand_over(SSL *ssl, hf_webrtc_pipe *pipe);    /* to a pipe of its own */
 typedef enum hf_webrtc_greeting { HF_WEBRTC_GREETED, HF_WEBRTC_UNGREETED, HF_WEBRTC_SPOILT } hf_webrtc_greeting;

@@ -138,9 +138,9 @@ static bool changed(hf_webrtc_sctp *s, const struct sctp_assoc_change *change, c
         *ret_reason = "the connection is not wanted";
         s->up = true;
         return hf_webrtc_conn_up(s->conn);
-    case SCTP_RESTART: return *ret_reason = "the browser began SCTP anew", false;
+    case SCTP_RESTART: return *ret_reason = "the other side began SCTP anew", false;
     case SCTP_CANT_STR_ASSOC: return *ret_reason = "SCTP does not begin", false;
-    default: return *ret_reason = "the browser ended the connection", false;
+    default: return *ret_reason = "the other side ended the connection", false;
     }
 }
 
@@ -181,7 +181,7 @@ bool hf_webrtc_sctp_read(hf_webrtc_sctp *s, const char **ret_reason) {
         if (s->conn->state == HF_WEBRTC_DEAD || hf_webrtc_conn_waits(s->conn)) return true;
         ssize_t n = usrsctp_recvv(s->socket, bytes, sizeof bytes, (struct sockaddr *)&from, &from_len, &info, &info_len, &kind, &flags);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOTCONN)) return true;
-        if (n <= 0) return *ret_reason = "the browser ended the connection", false;
+        if (n <= 0) return *ret_reason = "the other side ended the connection", false;
         if (!(flags & MSG_EOR)) return *ret_reason = "a message of more than 64 KiB", false;
         if (flags & MSG_NOTIFICATION) {
             if (!notified(s, (const union sctp_notification *)bytes, (size_t)n, ret_reason)) return false;
