@@ -159,7 +159,7 @@ static bool open_network(hf_node *node) {
     node->http = hf_http_open(node, &problem);
     if (!node->http) return hf_node_fail("cannot serve pages", problem);
     for (size_t i = 0; i < o->n_join; i++)
-        if (!hf_tcp_join(node->tcp, o->join[i], &problem)) return hf_node_fail(o->join[i], problem);
+        if (!hf_p2p_join(node->p2p, o->join[i]) && !hf_tcp_join(node->tcp, o->join[i], &problem)) return hf_node_fail(o->join[i], problem);
     remember_peers(node);
     if (o->mdns && hf_tcp_port(node->tcp)) node->mdns = hf_mdns_open(node, o->mdns_service, hf_tcp_port(node->tcp), found_on_lan, &problem);
     if (o->mdns && hf_tcp_port(node->tcp) && !node->mdns) hf_say(HF_LEVEL_WARN, "no peers will be found on the LAN", "why", problem, NULL);

@@ -310,6 +310,7 @@ void hf_p2p_turn(hf_p2p *p) {
     if (!p) return;
     uint64_t now = hf_node_now(p->node);
     if (now - p->announced_ms >= ANNOUNCE_MS) announce(p);
+    hf_p2p_join_turn(p);
     tend_relays(p);
     if (p->kad) hf_p2p_find_turn(p);
     if (now - p->saved_ms >= SAVE_MS) save(p);

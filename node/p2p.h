@@ -11,6 +11,8 @@
 typedef struct hf_p2p hf_p2p;
 /* Before the core loads. NULL: no memory. */
 hf_p2p *hf_p2p_open(hf_node *node);
+/* A peer to stay connected to, at an address of webrtc-direct that ends in /p2p/ID. False: it is no such address, or there are 16. */
+bool hf_p2p_join(hf_p2p *p2p, const char *multiaddr);
 /* The carriage listens: addresses are told, peers of the last run are dialled. */
 void hf_p2p_start(hf_p2p *p2p);
 /* HF_OUT_SAID, CONNECTED and NAMED. NULL allowed, here and below. */

@@ -1,6 +1,7 @@
 /* p2p_private: what the files of the node's libp2p peer share.
  *
  *      p2p.c          life, what the parts say, addresses, reservations, looking in
+ *      p2p_join.c     peers to stay connected to by webrtc-direct
  *      p2p_find.c     the DHT: providing what is kept here, finding who else keeps it
  */
 #ifndef HF_NODE_P2P_PRIVATE_H
@@ -23,6 +24,8 @@ typedef struct hf_p2p_hold { hf_peer_id at; bool used, reserved; hf_p2p_addrs ad
 /* What the DHT knows of a database: by its number. */
 typedef struct hf_p2p_db { uint64_t provided_version, provide_ms, search_ms; unsigned n_searches; bool kept; } hf_p2p_db; /* kept: our own record stands here */
 
+typedef struct hf_p2p_joined { hf_peer_id peer; uint8_t address[HF_P2P_ADDR_MAX]; size_t len; unsigned n_failures; uint64_t next_ms; } hf_p2p_joined;
+
 struct hf_p2p {
     hf_node *node;
     hf_host *host;
@@ -40,12 +43,18 @@ struct hf_p2p {
     uint8_t announced[32];     /* hash of what was announced last */
     hf_buf saved;              /* the book, as it was kept last */
 
+    hf_p2p_joined joined[16];
+    size_t n_joined;
+
     hf_p2p_db dbs[HF_P2P_DBS_MAX];
     uint64_t provide_op, search_op, peer_op; /* 0: none is under way */
     uint32_t provide_db, search_db;
     hf_peer_id sought;         /* of peer_op */
     uint64_t n_found, n_direct;
 };
+
+/* ---- p2p_join.c ---- */
+void hf_p2p_join_turn(hf_p2p *p);
 
 /* ---- p2p_find.c ---- */
 void hf_p2p_find_turn(hf_p2p *p);

@@ -249,7 +249,7 @@ static const char *parse_join(hf_tcp *tcp, const char *text, join *j) {
     hf_buf_init(&binary, &tcp->node->mem);
     const char *bad = NULL;
     if (strlen(text) >= sizeof j->text || hf_multiaddr_parse(hf_str(text), &binary, &fault) || hf_multiaddr_read(hf_buf_bytes(&binary), &address, &fault)) bad = fault.what;
-    else if (address.n < 2 || address.parts[1].code != HF_MA_TCP || (address.n > 2 && address.parts[2].code != HF_MA_P2P) || address.n > 3) bad = "only /ip4|ip6|dns/HOST/tcp/PORT[/p2p/ID] can be dialled";
+    else if (address.n < 2 || address.parts[1].code != HF_MA_TCP || (address.n > 2 && address.parts[2].code != HF_MA_P2P) || address.n > 3) bad = "only /ip4|ip6|dns/HOST/tcp/PORT[/p2p/ID] and /ip4|ip6/HOST/udp/PORT/webrtc-direct/certhash/HASH/p2p/ID can be dialled";
     else {
         hf_bytes host = address.parts[0].value, port = address.parts[1].value;
         memcpy(j->text, text, strlen(text) + 1);

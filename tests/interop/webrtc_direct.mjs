@@ -180,6 +180,48 @@ test('holdfast serve: the address stands in /.well-known/holdfast.json, identify
   equal(await node.stop(), 0, 'the end')
 })
 
+test('a node calls a node by this alone: both replicate, and it calls again when the other comes back', async () => {
+  const listener = await Node.make({ flags: ['--webrtc', '127.0.0.1:0'] })
+  await listener.start()
+  await listener.post('/todos', { text: 'from the listener' })
+  const { addresses } = await (await listener.get('/.well-known/holdfast.json')).json()
+  const address = addresses.find(a => a.includes('/webrtc-direct/'))
+  const port = address.split('/')[4]
+  const caller = await Node.make({ flags: ['--join', address] })
+  await caller.start()
+  await until('the caller has what stands there', async () => (await caller.texts()).includes('from the listener'), 20_000)
+  await caller.post('/todos', { text: 'from the caller' })
+  await until('the listener has what was written', async () => (await listener.texts()).includes('from the caller'), 20_000)
+  for (const node of [listener, caller]) ok(/kind="webrtc"\} 1\b/.test(await (await node.get('/metrics')).text()), 'by WebRTC')
+  equal(await listener.stop(), 0, 'the end')
+  await until('the caller notices', async () => /kind="webrtc"\} 0\b/.test(await (await caller.get('/metrics')).text()), 10_000)
+  listener.flags = ['--webrtc', `127.0.0.1:${port}`]
+  await listener.start()
+  await listener.post('/todos', { text: 'back again' })
+  await until('the caller has called again', async () => (await caller.texts()).includes('back again'), 20_000)
+  for (const node of [listener, caller]) equal(await node.stop(), 0, 'the end')
+})
+
+test('a node believes nobody with another certificate, or another peer ID', async () => {
+  const listener = await Node.make({ flags: ['--webrtc', '127.0.0.1:0'] })
+  await listener.start()
+  const { addresses } = await (await listener.get('/.well-known/holdfast.json')).json()
+  const address = addresses.find(a => a.includes('/webrtc-direct/'))
+  const hash = /certhash\/(\w+-?[\w-]*)/.exec(address)[1]
+  const false1 = address.replace(hash, `uEi${Buffer.concat([Buffer.from([0x12, 0x20]), randomBytes(32)]).toString('base64url').slice(2)}`)
+  const false2 = address.replace(/[^/]+$/, '12D3KooWAsK6AytDZUSMpuvBBi4JKYDsgaBrph7QtJ32vsBQkVPN')
+  for (const [joined, count] of [[false1, 0], [false2, 0], [address, 1]]) {
+    const caller = await Node.make({ flags: ['--join', joined, '--log-level', 'debug'] })
+    await caller.start()
+    const connected = async () => new RegExp(`kind="webrtc"\\} ${count}\\b`).test(await (await caller.get('/metrics')).text())
+    if (count) await until('the true one is reached', connected, 10_000)
+    else await sleep(1500)
+    ok(await connected(), `${count} connections to ${joined}`)
+    equal(await caller.stop(), 0, 'the end')
+  }
+  equal(await listener.stop(), 0, 'the end')
+})
+
 test('OrbitDB in a page replicates a database of holdfast serve, both ways, with nothing but this', async () => {
   await both()
   const node = await Node.make({ flags: ['--webrtc', '127.0.0.1:0'] })

@@ -2,7 +2,7 @@
  * `holdfast p2pd`. The settings come from the environment:
  *
  *      IS_DIALER        true or false
- *      TRANSPORT        tcp, ws; webrtc-direct where p2pd listens on it
+ *      TRANSPORT        tcp, ws, webrtc-direct
  *      SECURE_CHANNEL   noise; not set with transports that bring their own
  *      MUXER            yamux; likewise
  *      REDIS_ADDR       HOST:PORT, where the listener leaves its address: the list TEST_KEY_listener_multiaddr

@@ -43,10 +43,11 @@ let n = 0
 const settings = (more) => ({ ...TEST, TEST_KEY: `case${n}`, ...more })
 
 const cases = []
-for (const transport of ['tcp', 'ws']) {
+for (const transport of ['tcp', 'ws', 'webrtc-direct']) { // js listens by webrtc-direct only with a native library that it does not bring along
   for (const dialer of Object.keys(programs)) {
     for (const listener of Object.keys(programs)) {
       if (dialer !== 'holdfast' && listener !== 'holdfast') continue
+      if (transport === 'webrtc-direct' && dialer !== listener) continue
       cases.push([`${dialer} x ${listener} (${transport}, noise, yamux)`, async () => {
         const env = settings({ TRANSPORT: transport })
         const there = start(programs[listener], { ...env, IS_DIALER: 'false' })
