@@ -56,7 +56,7 @@ all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
 run: all
 	tools/demo.sh
 
-test: all build/unit build/unit.wasm build/sim build/sim.wasm build/replay/all build/.setup-npm
+test: all build/unit build/unit.wasm build/sim build/sim.wasm build/replay/all build/faults.so build/.setup-npm
 	@tests/run.sh
 
 # A random hour of the simulator.
@@ -125,6 +125,10 @@ build/holdfast: $(call objects,native,$(NODE)) $(call llhttp_of,native) build/na
 UNIT = $(KIT) $(TESTS) $(if $(NODE_TESTS),$(filter-out node/main.c,$(NODE)) $(NODE_TESTS))
 build/unit: $(call objects,checked,$(UNIT)) $(if $(NODE_TESTS),$(call llhttp_of,checked)) build/checked/core.a
 	$(CC) $(CHECKED) $^ -o $@ $(CORE_LIBS) $(if $(NODE_TESTS),$(NODE_LIBS))
+
+# Faults for a real process, preloaded into it.
+build/faults.so: tests/faults/shim.c | build/.setup
+	@mkdir -p $(@D); $(CC) $(STRICT) -D_GNU_SOURCE -O1 -g -fPIC -shared $< -o $@
 
 # ---- WebAssembly: the core, and libsodium and libsecp256k1 from the distribution's sources ----
 # Only what the core calls. 32-bit limbs, because wasm32 has no 64x64->128 bit multiplication. See

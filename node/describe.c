@@ -3,12 +3,14 @@
 
 #include "../core/codec/json.h"
 #include "http.h"
+#include "interfaces.h"
 #include "lock.h"
 #include "p2p.h"
 #include "rtc.h"
 #include "tcp.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ADDRESSES_MAX = 16, ADDRESS_MAX = 256 };
@@ -37,7 +39,7 @@ static void add(const hf_node *node, const place *p, const char *host, addresses
 static void add_interfaces(const hf_node *node, const place *p, bool v6, addresses *ret) {
     uv_interface_address_t *all;
     int n;
-    if (uv_interface_addresses(&all, &n)) return;
+    if (hf_interfaces(&all, &n)) return;
     for (int i = 0; i < n; i++) {
         char host[64];
         const struct sockaddr_in6 *six = &all[i].address.address6;
@@ -45,7 +47,7 @@ static void add_interfaces(const hf_node *node, const place *p, bool v6, address
         if (six->sin6_family == AF_INET && !uv_ip4_name(&all[i].address.address4, host, sizeof host)) add(node, p, host, ret);
         if (v6 && six->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && !uv_ip6_name(six, host, sizeof host)) add(node, p, host, ret);
     }
-    uv_free_interface_addresses(all, n);
+    free(all);
 }
 
 static void add_place(const hf_node *node, const place *p, addresses *ret) {

@@ -133,7 +133,7 @@ static void run(hf_client *c, hf_wire_request *wire) {
     wire->request.now_ms = hf_node_wall();
     hf_err err = hf_core_handle(node->core, hf_node_now(node), &wire->request, &response, &seq);
     if (err) answer_plain(c, 500, "The node is out of memory.\n", wire->head);
-    else if (seq) answer_later(c, &response, wire, seq);
+    else if (seq && response.status < 400) answer_later(c, &response, wire, seq); /* a refusal promises nothing */
     else answer_now(c, &response, wire->head);
     hf_node_pump(node);
 }

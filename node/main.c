@@ -2,6 +2,7 @@
 #include "../sim/sim.h"
 #include "ask.h"
 #include "call.h"
+#include "crypto_start.h"
 #include "file_command.h"
 #include "id.h"
 #include "new.h"
@@ -10,7 +11,6 @@
 #include "say.h"
 
 #include <malloc.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
 #ifdef M_MMAP_THRESHOLD
     mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: buffers of connections go back to the system when they are given back */
 #endif
-    if (sodium_init() < 0) return 1; /* picks the fastest code for this processor; the core must not */
+    if (!hf_crypto_start()) return 1;
     const char *word = argc > 1 ? argv[1] : "help";
     if (!strcmp(word, "--version")) word = "version";
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";

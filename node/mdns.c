@@ -7,6 +7,7 @@
 #include "../core/p2p/mdns_address.h"
 #include "../core/p2p/mdns_message.h"
 #include "describe.h"
+#include "interfaces.h"
 #include "rtc.h"
 #include "say.h"
 
@@ -113,10 +114,10 @@ static bool look_around(hf_mdns *m) {
     uv_interface_address_t *interfaces;
     bool news = false;
     int n;
-    if (uv_interface_addresses(&interfaces, &n)) return false; /* what we knew still holds */
+    if (hf_interfaces(&interfaces, &n)) return false; /* what we knew still holds */
     for (size_t i = 0; i < m->n_places; i++) m->places[i].seen = false;
     for (int i = 0; i < n; i++) see(m, &interfaces[i]);
-    uv_free_interface_addresses(interfaces, n);
+    free(interfaces);
     for (size_t i = m->n_places; i--;)
         if (!m->places[i].seen) leave(m, &m->places[i]);
     for (size_t i = 0; i < m->n_places; i++) news |= join(m, &m->places[i]);

@@ -333,7 +333,11 @@ void hf_node_close(hf_node *node) {
 }
 
 void hf_node_prepare(hf_node *node, const hf_options *options, uv_loop_t *loop) {
-    uv_loop_init(loop);
+    if (uv_loop_init(loop)) {
+        hf_node_fail("cannot start", "no memory");
+        exit(1);
+    }
+    hf_threads_make_pool(loop);
     *node = (hf_node){.options = options, .loop = loop, .mem = {resize, NULL}, .lock = -1};
     umask(077);
     signal(SIGPIPE, SIG_IGN);

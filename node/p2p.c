@@ -7,6 +7,7 @@
 #include "../core/p2p/peer_record.h"
 #include "../core/p2p/reach.h"
 #include "describe.h"
+#include "interfaces.h"
 #include "say.h"
 
 #include <stdlib.h>
@@ -61,10 +62,10 @@ static bool has_ip6(void) {
     uv_interface_address_t *all;
     int n;
     bool found = false;
-    if (uv_interface_addresses(&all, &n)) return false;
+    if (hf_interfaces(&all, &n)) return false;
     for (int i = 0; i < n; i++)
         found |= all[i].address.address6.sin6_family == AF_INET6 && hf_reach_is_public_ip(HF_BYTES(&all[i].address.address6.sin6_addr, 16));
-    uv_free_interface_addresses(all, n);
+    free(all);
     return found;
 }
 

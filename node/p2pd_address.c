@@ -2,8 +2,10 @@
 #include "p2pd_address.h"
 
 #include "../core/codec/ip.h"
+#include "interfaces.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -66,7 +68,7 @@ static size_t add_interfaces(const hf_p2pd_telling *t, const struct sockaddr_sto
     uv_interface_address_t *found;
     int n_found;
     size_t n = 0;
-    if (uv_interface_addresses(&found, &n_found)) return 0;
+    if (hf_interfaces(&found, &n_found)) return 0;
     for (int i = 0; i < n_found && n < n_max; i++) {
         struct sockaddr_storage address = {.ss_family = any->ss_family};
         if (found[i].address.address4.sin_family != any->ss_family) continue;
@@ -77,7 +79,7 @@ static size_t add_interfaces(const hf_p2pd_telling *t, const struct sockaddr_sto
         ((struct sockaddr_in *)&address)->sin_port = ((const struct sockaddr_in *)any)->sin_port;
         n += add_address(t, &address, &ret[n]);
     }
-    uv_free_interface_addresses(found, n_found);
+    free(found);
     return n;
 }
 

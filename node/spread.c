@@ -2,9 +2,10 @@
  * nothing is left to begin it takes back the tickets that nobody took: so it waits only for those who work, never for one who has not woken yet. */
 #include "spread.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <uv.h>
+#include <unistd.h>
 
 enum { THREADS_MAX = 3, AT_ONCE = 2 };
 
@@ -76,6 +77,24 @@ void hf_threads_close(hf_threads *t) {
     uv_sem_destroy(&t->wake);
     uv_sem_destroy(&t->done);
     free(t);
+}
+
+/* ---- libuv's own ---- */
+
+static void end_politely(int number) {
+    static const char TEXT[] = "holdfast: no memory for threads\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, TEXT, sizeof TEXT - 1);
+    _exit(1);
+}
+
+static void nothing(uv_work_t *work) { (void)work; }
+
+void hf_threads_make_pool(uv_loop_t *loop) {
+    uv_work_t work;
+    void (*before)(int) = signal(SIGABRT, end_politely);
+    if (!uv_queue_work(loop, &work, nothing, NULL)) uv_run(loop, UV_RUN_DEFAULT);
+    signal(SIGABRT, before);
 }
 
 const hf_spread *hf_threads_spread(const hf_threads *t) { return t ? &t->face : NULL; }

@@ -6,6 +6,7 @@
  * HOLDFAST_FAULTS_RECORD    a file to which each change below the folder is written down (see tests/faults/record.mjs)
  * HOLDFAST_FAULTS_TRACE     where an allocation failed, and where a signal struck, goes to stderr
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -27,7 +29,7 @@
 #include <unistd.h>
 
 /* AT: the n-th fails, counted from 1; 0: none. TIMES: that one and so many less one behind it. */
-enum word { ALLOCS, ALLOC_AT, ALLOC_TIMES, ALLOCS_FAILED, WRITES, WRITE_AT, WRITE_TIMES, WRITES_FAILED, WRITE_WHAT, CLOCK_MS, CLOCKS_READ, N_WORDS = 16 };
+enum word { ALLOCS, ALLOC_AT, ALLOC_TIMES, ALLOCS_FAILED, WRITES, WRITE_AT, WRITE_TIMES, WRITES_FAILED, WRITE_WHAT, CLOCK_MS, CLOCKS_READ, DISK_FREE, N_WORDS = 16 };
 enum what { EIO_ = 1, ENOSPC_, SHORT_, KILL_, TORN_ };
 enum { FILES_MAX = 65536, PATH_LEN = 256 };
 
@@ -244,6 +246,16 @@ int unlink(const char *path) {
     const char *name = below(path);
     int result = (int)syscall(SYS_unlink, path);
     if (!result && name) put_record('U', name, 0, NULL, 0);
+    return result;
+}
+
+/* DISK_FREE: so many bytes; 0: as it is. */
+int statvfs(const char *path, struct statvfs *ret) {
+    static int (*next)(const char *, struct statvfs *);
+    if (!next) next = (int (*)(const char *, struct statvfs *))dlsym(RTLD_NEXT, "statvfs");
+    int result = next(path, ret);
+    uint64_t room = atomic_load(&words[DISK_FREE]);
+    if (!result && room) ret->f_bavail = room / ret->f_frsize;
     return result;
 }
 

@@ -1,0 +1,103 @@
+/* Allocations that fail, one a life: of the node's, the core's, SQLite's, libuv's. The node may refuse something, or end and say why; it is never ended by a
+ * signal, and what it acknowledged is there exactly once. FAULTS=long: each of them, one after the other. */
+import { equal, Node, ok, test, until } from './kit.mjs'
+import { ask, frame, MULTISTREAM, post, Raw, upgrade } from './wire.mjs'
+import { faulty } from '../faults/faulty.mjs'
+import { randomOf } from '../faults/record.mjs'
+
+const LONG = process.env.FAULTS === 'long'
+const SAMPLES = Number(process.env.FAULTS_ALLOCATIONS ?? 130)
+const acked = []
+let other, node, nAllocs, serial = 0
+
+const HANDLED = error => /ECONN|socket hang up|the node ended|no answer/.test(error.message)
+
+/** Forms, pages, a WebSocket peer, replication both ways, a stop. Returns its exit status, or the signal. */
+async function life () {
+  let gone = false
+  try {
+    await node.start(['--join', other.multiaddr])
+    node.gone.then(() => { gone = true })
+    const peer = new Raw(node.port)
+    peer.send(upgrade('/p2p'))
+    for (let i = 0; i < 5 && !gone; i++) {
+      const text = `typed ${++serial}`
+      const answer = await post(node, '/todos', { text })
+      if (answer.status === 303) acked.push(text)
+      else ok(answer.status >= 500, `a form was answered ${answer.status}`)
+      if (i === 0) peer.send(frame(MULTISTREAM))
+      const page = await ask(node, '/')
+      ok(page.status === 200 || page.status >= 500, `a page was answered ${page.status}`)
+    }
+    await post(other, '/todos', { text: `from the other ${serial}` })
+    peer.end()
+  } catch (error) {
+    if (!HANDLED(error)) throw error
+    await Promise.race([node.gone, new Promise(resolve => setTimeout(resolve, 100))])
+  }
+  if (!gone) node.process.kill('SIGTERM')
+  const late = setTimeout(() => node.process.kill('SIGABRT'), 15_000)
+  const end = await node.gone
+  clearTimeout(late)
+  return end
+}
+
+test('a node and another one that it replicates with', async () => {
+  other = await (await Node.make()).start()
+  node = await faulty()
+  equal(await life(), 0, 'a life without faults')
+  node.faults.reset()
+  equal(await life(), 0, 'a second one')
+  nAllocs = node.faults.allocs
+})
+
+test('each allocation that fails leaves a node that refuses, or ends and says why', async () => {
+  const random = randomOf(1)
+  const ends = { 'went on': 0, 'ended with a message': 0, 'not reached': 0 }
+  const bad = []
+  const n = LONG ? nAllocs : SAMPLES
+  for (let i = 0; i < n; i++) {
+    const from = Math.floor(i * nAllocs / n)
+    const at = LONG ? i + 1 : from + 1 + random(Math.max(1, Math.floor(nAllocs / n)))
+    node.faults.reset()
+    node.faults.failAllocs(at)
+    const end = await life()
+    const said = / (error|warn) |^holdfast: |: cannot |memory/m.test(node.log)
+    if (!node.faults.allocsFailed) ends['not reached']++
+    else if (end === 0) ends['went on']++
+    else if (typeof end === 'number' && said) ends['ended with a message']++
+    else bad.push(`allocation ${at}: ${end}: ${node.log.slice(-700)}`)
+  }
+  console.log(`  ${n} of ${nAllocs} allocations failed: ${JSON.stringify(ends)}`)
+  equal(bad, [], 'ended by a signal, or silently')
+  ok(ends['not reached'] < n / 10, 'faults were dealt')
+})
+
+test('a node that has no memory at all for a while', async () => {
+  node.faults.reset()
+  await node.start(['--join', other.multiaddr])
+  for (const times of [3, 10, 30, 100]) {
+    node.faults.failAllocs(1, times)
+    await ask(node, '/').catch(() => {})
+    await post(node, '/todos', { text: `meanwhile ${times}` }).then(answer => { if (answer.status === 303) acked.push(`meanwhile ${times}`) }, () => {})
+    node.faults.heal()
+    if (node.process.exitCode !== null || node.process.signalCode !== null) {
+      equal(node.process.signalCode, null, `ended by a signal after ${times}: ${node.log.slice(-700)}`)
+      await node.start(['--join', other.multiaddr])
+    }
+  }
+  await node.stop()
+})
+
+test('what was acknowledged is there exactly once, here and at the other', async () => {
+  node.faults.reset()
+  await node.start(['--join', other.multiaddr])
+  for (const [who, its] of [['the node', node], ['the other', other]]) {
+    await until(`${who} has all`, async () => { const texts = new Set(await its.texts()); return acked.every(text => texts.has(text)) }, 20_000, 200)
+    const texts = await its.texts()
+    equal(texts.length, new Set(texts).size, `${who}: something is there twice`)
+  }
+  console.log(`  ${acked.length} forms were acknowledged`)
+  equal(await node.stop(), 0, 'exit status')
+  await other.kill()
+})
