@@ -252,6 +252,9 @@ typedef struct hf_core_db_about {
 HF_MUST_USE hf_err hf_core_db_info(const hf_core *core, uint32_t db, hf_core_db_about *ret);
 /* Our own identity id: what access lists hold. */
 hf_bytes hf_core_identity(const hf_core *core);
+/* The CID of the block that is our identity: hf_core_block has it without a store. A shell that may lose the secrets stores it, so that our entries can be
+ * loaded without them. */
+void hf_core_identity_cid(const hf_core *core, uint8_t ret_cid[HF_CID_LEN]);
 
 /* ---- why: where an entry or a peer stands ---- */
 typedef enum hf_core_standing {

@@ -163,6 +163,8 @@ void hf_core_entry_digest(const hf_core *core, uint32_t number, size_t i, uint8_
 
 hf_bytes hf_core_identity(const hf_core *core) { return HF_BYTES(core->self.id, sizeof core->self.id); }
 
+void hf_core_identity_cid(const hf_core *core, uint8_t ret_cid[HF_CID_LEN]) { memcpy(ret_cid, core->writer.cid, HF_CID_LEN); }
+
 hf_err hf_core_db_info(const hf_core *core, uint32_t number, hf_core_db_about *ret) {
     const hf_core_db *d = hf_core_db_at(core, number);
     if (!d || d->collection) return HF_NOT_FOUND;

@@ -9,7 +9,7 @@
 
 /* ---- at the start ---- */
 
-typedef struct loading { hf_node *node; const hf_warm *warm; size_t n, n_damaged; } loading;
+typedef struct loading { hf_node *node; const hf_warm *warm; size_t n, n_damaged; const char *problem; } loading;
 
 static bool load_one(void *ctx, uint64_t at, hf_bytes address, hf_bytes block) {
     loading *l = ctx;
@@ -21,8 +21,7 @@ static bool load_one(void *ctx, uint64_t at, hf_bytes address, hf_bytes block) {
     if (hf_warm_has(l->warm, number, at)) return true;
     l->n++;
     if (!hf_core_load(l->node->core, number, block, &fault)) return true;
-    l->n_damaged++;
-    hf_say(HF_LEVEL_ERROR, "a stored block does not load; peers will be asked for it", "reason", fault.what, NULL);
+    if (!l->n_damaged++) l->problem = fault.what;
     return true;
 }
 
@@ -35,7 +34,25 @@ static hf_err load_all(loading *l, hf_warm *warm, const char **ret_why) {
         if (hf_core_db_info(l->node->core, i, &about) || about.phase != HF_CORE_LOADING) continue;
         if (!hf_warm_take(warm, i, &after)) *ret_why = "no memory", err = HF_NOMEM;
     }
-    return err ? err : hf_store_each(l->node->store, HF_STORE_ENTRIES, hf_warm_after(warm), load_one, l, ret_why);
+    size_t before = SIZE_MAX, n_others = l->n, n_others_damaged = l->n_damaged;
+    /* Again as long as it helps: out of a repaired store they may come in another order. */
+    for (bool more = true; more && !err; before = l->n_damaged) {
+        l->n = n_others;
+        l->n_damaged = n_others_damaged;
+        err = hf_store_each(l->node->store, HF_STORE_ENTRIES, hf_warm_after(warm), load_one, l, ret_why);
+        more = l->n_damaged > n_others_damaged && l->n_damaged < before;
+    }
+    return err;
+}
+
+/* Our own identity block comes out of our keys. Stored, it lets our entries be read when the keys are lost. */
+static bool keep_identity(hf_node *node) {
+    uint8_t cid[HF_CID_LEN];
+    hf_bytes block;
+    hf_core_identity_cid(node->core, cid);
+    if (hf_store_get(node->store, HF_BYTES(cid, sizeof cid), &block) != HF_NOT_FOUND) return true;
+    return !hf_core_block(node->core, HF_BYTES(cid, sizeof cid), &block) &&
+           !hf_store_put(node->store, 0, HF_BYTES(NULL, 0), HF_BYTES(cid, sizeof cid), block);
 }
 
 bool hf_node_load(hf_node *node) {
@@ -51,7 +68,8 @@ bool hf_node_load(hf_node *node) {
     snprintf(n, sizeof n, "%zu", l.n);
     snprintf(damaged, sizeof damaged, "%zu", l.n_damaged);
     hf_say(HF_LEVEL_INFO, "loaded", "blocks", n, "damaged", damaged, NULL);
-    return hf_core_start(node->core, hf_node_now(node)) == HF_OK || hf_node_fail("cannot start", "no memory");
+    if (l.n_damaged) hf_say(HF_LEVEL_ERROR, "stored blocks do not load; peers will be asked for them", "blocks", damaged, "the first", l.problem, NULL);
+    return (keep_identity(node) && hf_core_start(node->core, hf_node_now(node)) == HF_OK) || hf_node_fail("cannot start", "no memory");
 }
 
 /* ---- databases added at run time ---- */

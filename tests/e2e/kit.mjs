@@ -186,7 +186,7 @@ export async function run () {
   let failed = 0
   const only = process.argv[2]
   for (const { name, run } of tests) {
-    if (only && !name.includes(only)) continue
+    if (only && !new RegExp(only).test(name)) continue
     const began = Date.now()
     try {
       await run()
