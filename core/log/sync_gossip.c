@@ -4,8 +4,9 @@
  * another way is then told to those who only listen (orbitdb/orbitdb#1255). Peers that speak Holdfast's own sync have it from there, so where all
  * subscribers do, nothing is published. At most HF_SYNC_PUBLISH_A_SECOND a database: what is left out the comparing of heads finds.
  *
- * Verdicts: an entry that joins, is there or waits for something travels on; bytes that are no entry cost their bearer its score; what we refuse for our
- * own reasons goes no further here, and nobody is blamed: js passes messages on before it looks into them. */
+ * Verdicts: an entry that joins, is a head here or waits for something travels on, once; bytes that are no entry cost their bearer its score; what we
+ * refuse for other reasons goes no further here, and nobody is blamed: js passes messages on before it looks into them. But finding that out costs us a
+ * signature, so of a bearer who brings much of it no more is looked at: HF_SYNC_GOSSIP_REFUSED in a row, then one a second. */
 #include "sync_private.h"
 
 #include <string.h>
@@ -66,8 +67,17 @@ static hf_sync_db *db_of_topic(const hf_sync *s, hf_bytes topic) {
     return NULL;
 }
 
+/* Credit comes back with time. */
+static bool has_credit(uint64_t now_ms, hf_sync_peer *peer) {
+    if (!peer) return true;
+    uint64_t n_back = (now_ms - peer->gossip_ms) / 1000;
+    if (n_back) peer->gossip_ms = now_ms;
+    peer->n_gossip_refused = n_back < peer->n_gossip_refused ? peer->n_gossip_refused - (unsigned)n_back : 0;
+    return peer->n_gossip_refused < HF_SYNC_GOSSIP_REFUSED;
+}
+
 static void heard(hf_sync *s, uint64_t now_ms, hf_sync_db *db, const hf_gossip_out *out) {
-    bool fits = out->data.len <= HF_ENTRY_BYTES_MAX && s->n_messages < HF_SYNC_MESSAGES_MAX && out->id.len <= HF_GOSSIP_ID_MAX;
+    bool fits = has_credit(now_ms, hf_sync_peer_of(s, &out->peer, false)) && out->data.len <= HF_ENTRY_BYTES_MAX && s->n_messages < HF_SYNC_MESSAGES_MAX && out->id.len <= HF_GOSSIP_ID_MAX;
     hf_sync_job *job = fits ? hf_alloc(s->mem, sizeof *job + out->data.len) : NULL;
     if (!job) return hf_gossip_validated(s->gossip, now_ms, out->id, HF_GOSSIP_IGNORE);
     *job = (hf_sync_job){.peer = out->peer, .db = db, .id_len = (uint8_t)out->id.len, .len = out->data.len};
@@ -94,16 +104,32 @@ void hf_sync_gossip_event(hf_sync *s, uint64_t now_ms, const hf_gossip_out *out)
     else if (out->kind == HF_GOSSIP_SUBSCRIBED && db) exchange_heads(s, now_ms, db, &out->peer);
 }
 
+/* Was it passed on, or has something been written on it since? Then whoever listens has it, or finds it by comparing heads; a message around it may be
+ * new, and signed by anybody. Else it is noted as one that came by gossip. */
+static bool is_stale(hf_sync_db *db, hf_bytes block) {
+    uint8_t digest[32];
+    hf_sha256_of(block, digest);
+    if (came_by_gossip(db, digest)) return true;
+    uint32_t index = hf_log_find(db->log, digest);
+    if (index != UINT32_MAX && !hf_log_item_at(db->log, index)->head) return true;
+    memcpy(db->gossiped[db->n_gossiped++ % HF_SYNC_GOSSIPED], digest, 32);
+    return false;
+}
+
 hf_sync_kind hf_sync_gossip_work(hf_sync *s, uint64_t now_ms, hf_sync_job *job, hf_sync_out *out) {
     uint32_t index;
     hf_bytes block = HF_BYTES(job->block, job->len);
-    hf_sha256_of(block, job->db->gossiped[job->db->n_gossiped++ % HF_SYNC_GOSSIPED]);
+    bool stale = is_stale(job->db, block);
     s->n_messages--;
     s->blameless = true;
     hf_sync_kind kind = hf_sync_join(s, job->db, &job->peer, block, &index, out);
     s->blameless = false;
-    hf_gossip_verdict verdict = HF_GOSSIP_ACCEPT;
-    if (kind == HF_SYNC_REFUSED && out->err != HF_MISSING) verdict = out->err == HF_MALFORMED ? HF_GOSSIP_REJECT : HF_GOSSIP_IGNORE;
+    hf_gossip_verdict verdict = stale ? HF_GOSSIP_IGNORE : HF_GOSSIP_ACCEPT;
+    if (kind == HF_SYNC_REFUSED && out->err != HF_MISSING) {
+        hf_sync_peer *peer = hf_sync_peer_of(s, &job->peer, false);
+        if (peer) peer->n_gossip_refused++;
+        verdict = out->err == HF_MALFORMED ? HF_GOSSIP_REJECT : HF_GOSSIP_IGNORE;
+    }
     hf_gossip_validated(s->gossip, now_ms, HF_BYTES(job->id, job->id_len), verdict);
     return kind;
 }

@@ -41,6 +41,7 @@ enum {
     HF_SYNC_HEADS_GAP_MS = 1000,
     HF_SYNC_GOSSIPED = 64,                  /* entries that came by gossip, remembered so that they are not published again */
     HF_SYNC_PUBLISH_A_SECOND = 32,
+    HF_SYNC_GOSSIP_REFUSED = 32,            /* messages of gossip from one peer that had to be refused, until no more are looked at; one a second is forgotten */
     HF_SYNC_MESSAGES_MAX = 256,             /* of gossip, waiting to be joined; more are ignored */
 };
 
@@ -144,6 +145,8 @@ struct hf_sync_peer {
     hf_sync_peer *next;
     hf_peer_id id;
     unsigned n_refused;
+    unsigned n_gossip_refused;              /* less what was forgotten, at gossip_ms */
+    uint64_t gossip_ms;
     const char *abuse;
     bool abuse_due;
     bool dialed;                            /* we did */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ADDRESS "/orbitdb/zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ" /* and one more character for each log */
-enum { TAG_BITSWAP = 1, TAG_SYNC = 16 };
+enum { TAG_BITSWAP = 1, TAG_SYNC = 16, TAG_GOSSIP = 400 };
 
 typedef struct packet {
     struct packet *next;
@@ -127,6 +127,14 @@ static void start_log(hf_net *net, hf_net_peer *p, size_t number) {
     CHECK(!hf_sync_add(p->sync, 0, p->logs[number], number + 1));
 }
 
+static void start_gossip(hf_net *net, hf_net_peer *p, const uint8_t seed[32]) {
+    hf_gossip_config config = {.ed25519_seed = seed, .random = hf_test_random_fill, .random_ctx = &net->random};
+    p->gossip = hf_gossip_new(net->mem, p->swarm, TAG_GOSSIP, &config);
+    CHECK(p->gossip != NULL);
+    hf_gossip_subscription options = {.auto_accept = true};
+    if (p->raw) CHECK_ERR(hf_gossip_subscribe(p->gossip, net->now_ms, HF_TEXT(ADDRESS "3"), &options), HF_OK);
+}
+
 static void start_peer(hf_net *net, size_t i) {
     hf_net_peer *p = &net->peers[i];
     uint8_t seed[32];
@@ -139,6 +147,7 @@ static void start_peer(hf_net *net, size_t i) {
     p->swarm = hf_swarm_new(net->mem, &config);
     CHECK(p->swarm != NULL);
     p->raw = net->config.raw[i];
+    if (net->config.gossip) start_gossip(net, p, seed);
     if (p->raw) return;
     hf_block_source source = {store_get, p};
     p->bitswap = hf_bitswap_new(hf_test_mem(), p->swarm, TAG_BITSWAP, source);
@@ -146,6 +155,7 @@ static void start_peer(hf_net *net, size_t i) {
     p->sync = hf_sync_new(hf_test_mem(), p->swarm, p->bitswap, source, TAG_SYNC);
     CHECK(p->sync != NULL);
     if (net->config.heads_only[i]) hf_sync_heads_only(p->sync);
+    if (p->gossip) hf_sync_gossip(p->sync, p->gossip);
     for (size_t k = 0; k < net->config.n_logs; k++) start_log(net, p, k);
 }
 
@@ -181,6 +191,7 @@ hf_net *hf_net_new(const hf_net_config *config) {
 
 static void peer_free(hf_net *net, hf_net_peer *p) {
     hf_sync_free(p->sync);
+    hf_gossip_free(p->gossip);
     hf_bitswap_free(p->bitswap);
     hf_swarm_free(p->swarm);
     for (size_t k = 0; k < HF_NET_LOGS_MAX; k++) hf_log_free(p->logs[k]);
@@ -348,6 +359,7 @@ static void from_swarm(hf_net *net, size_t i, const hf_swarm_out *e) {
     hf_net_peer *p = &net->peers[i];
     if (e->kind == HF_SWARM_SEND) return on_wire(net, i, e->conn, e->bytes);
     if (e->kind == HF_SWARM_CONN_CLOSE) return on_close(net, i, e->conn);
+    if (p->gossip) hf_gossip_event(p->gossip, net->now_ms, e);
     if (p->raw) {
         if (net->config.raw_event) net->config.raw_event(net->config.raw_ctx, net, i, e);
         return;
@@ -368,6 +380,16 @@ static bool from_bitswap(hf_net *net, size_t i) {
     return true;
 }
 
+static bool from_gossip(hf_net *net, size_t i) {
+    hf_net_peer *p = &net->peers[i];
+    hf_gossip_out out;
+    if (!p->gossip || !hf_gossip_next(p->gossip, &out)) return false;
+    p->n_gossiped += out.kind == HF_GOSSIP_MESSAGE;
+    if (out.kind == HF_GOSSIP_ABUSE) p->n_abuse++, p->reason = out.reason, close_peer(net, i, &out.peer);
+    else if (!p->raw) hf_sync_gossip_event(p->sync, net->now_ms, &out);
+    return true;
+}
+
 void hf_net_drain(hf_net *net, size_t i) {
     hf_net_peer *p = &net->peers[i];
     size_t n_done = 0;
@@ -376,7 +398,7 @@ void hf_net_drain(hf_net *net, size_t i) {
         hf_swarm_out swarm;
         hf_sync_out sync;
         if (hf_swarm_next(p->swarm, &swarm)) from_swarm(net, i, &swarm);
-        else if (from_bitswap(net, i)) continue;
+        else if (from_bitswap(net, i) || from_gossip(net, i)) continue;
         else if (net->config.work_max[i] && n_done++ == net->config.work_max[i]) {
             p->busy = true;
             return;
@@ -423,8 +445,9 @@ void hf_net_append(hf_net *net, size_t peer, size_t log) { hf_net_append_big(net
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t peer_due(const hf_net_peer *p) {
-    if (p->raw) return hf_swarm_deadline(p->swarm);
-    return earlier(earlier(hf_swarm_deadline(p->swarm), hf_bitswap_deadline(p->bitswap)),
+    uint64_t due = earlier(hf_swarm_deadline(p->swarm), p->gossip ? hf_gossip_deadline(p->gossip) : UINT64_MAX);
+    if (p->raw) return due;
+    return earlier(earlier(due, hf_bitswap_deadline(p->bitswap)),
                    earlier(hf_sync_deadline(p->sync), p->durable_ms));
 }
 
@@ -445,6 +468,7 @@ static uint64_t next_due(const hf_net *net) {
 static void tick(hf_net *net, size_t i) {
     hf_net_peer *p = &net->peers[i];
     hf_swarm_tick(p->swarm, net->now_ms);
+    if (p->gossip) hf_gossip_tick(p->gossip, net->now_ms);
     if (!p->raw) {
         hf_bitswap_tick(p->bitswap, net->now_ms);
         hf_sync_tick(p->sync, net->now_ms);

@@ -29,6 +29,7 @@ typedef struct hf_net_config {
     size_t work_max[HF_NET_PEERS_MAX];   /* 0, or how many outputs of sync a shell takes before it turns to other things for 1 ms */
     size_t writer_of[HF_NET_PEERS_MAX];  /* 0: its own; n: the same as peer n - 1 (one identity in two places) */
     size_t n_writers_allowed;            /* 0: everybody may write; else peers 0 .. n - 1 */
+    bool gossip;                         /* all speak it: complete peers publish heads and join what they hear, raw ones listen to log 0 */
     hf_mem *world_mem; /* NULL: the kit's; else for all but bitswap and sync, so that only theirs fails */
 } hf_net_config;
 
@@ -36,6 +37,8 @@ typedef struct hf_net_peer {
     hf_swarm *swarm;
     hf_bitswap *bitswap;
     hf_sync *sync;
+    hf_gossip *gossip;                   /* NULL: none */
+    size_t n_gossiped;                   /* messages that came by it */
     hf_log *logs[HF_NET_LOGS_MAX];
     hf_writer writer;
     hf_identity identity;
