@@ -64,7 +64,7 @@ static void answer_plain(hf_client *c, unsigned status, const char *text, bool h
 /* What stands after such a request cannot be trusted to be another one. */
 static void refuse(hf_client *c, unsigned status) {
     static const struct { unsigned status; const char *text; } TEXTS[] = {
-        {403, "Not for pages of other sites.\n"}, {404, "No WebSocket here.\n"}, {411, "Send a content-length.\n"}, {413, "That is too long.\n"},          {417, "Only 100-continue can be expected.\n"},
+        {403, "Not for pages of other sites.\n"}, {404, "No WebSocket here.\n"}, {411, "Send a content-length.\n"}, {413, "That is too long.\n"}, {415, "Send it as it is, not compressed.\n"}, {417, "Only 100-continue can be expected.\n"},
         {421, "This name is not served here; a node is told of its name by --origin.\n"}, {426, "Only version 13.\n"}, {431, "These headers are too long.\n"},
         {505, "Only HTTP/1.0 and HTTP/1.1.\n"},
     };
@@ -181,6 +181,8 @@ static unsigned begin_body(hf_client *c, const hf_http_head *head) {
     size_t len = head->body_len > HF_APP_BODY_MAX ? HF_APP_BODY_MAX + 1 : (size_t)head->body_len; /* one too many: the core sees it and says so */
     if (head->body_len > BODY_TOLD_MAX) return 413;
     if (expect.len && !hf_http_mentions(expect, "100-continue")) return 417;
+    hf_bytes encoding = head->fields[HF_HTTP_CONTENT_ENCODING];
+    if (encoding.len && !hf_http_mentions(encoding, "identity")) return 415; /* nothing is unpacked here */
     c->need = c->head_len + len;
     c->phase = HF_PHASE_BODY;
     c->began_ms = hf_node_now(c->http->node);

@@ -7,7 +7,7 @@
 
 static const char *const NAMES[HF_HTTP_NAMES] = {
     [HF_HTTP_HOST] = "host",
-    [HF_HTTP_CONTENT_TYPE] = "content-type",
+    [HF_HTTP_CONTENT_TYPE] = "content-type", [HF_HTTP_CONTENT_ENCODING] = "content-encoding",
     [HF_HTTP_ORIGIN] = "origin",
     [HF_HTTP_EXPECT] = "expect",
     [HF_HTTP_UPGRADE] = "upgrade",
