@@ -331,6 +331,10 @@ size_t hf_core_n_entries(const hf_core *core, uint32_t number) {
     const hf_core_db *d = hf_core_db_at(core, number);
     return d && d->log ? hf_log_n(d->log) : 0;
 }
+size_t hf_core_n_equivocations(const hf_core *core, uint32_t number) {
+    const hf_core_db *d = hf_core_db_at(core, number);
+    return d && d->log ? (size_t)hf_log_counts(d->log)->equivocations : 0;
+}
 void hf_core_version(const hf_core *core, uint32_t number, uint8_t ret[32]) {
     const hf_core_db *d = hf_core_db_at(core, number);
     if (d && d->collection) memcpy(ret, core->versions[number - 1], 32);

@@ -290,6 +290,7 @@ size_t hf_core_n_databases(const hf_core *core);             /* the highest numb
 hf_bytes hf_core_address(const hf_core *core, uint32_t database);        /* "/orbitdb/zdpu…"; empty: no database has this number; a closed one does until all of it is stored */
 hf_collection *hf_core_collection(hf_core *core, uint32_t database);     /* NULL: not the app's */
 size_t hf_core_n_entries(const hf_core *core, uint32_t database);
+size_t hf_core_n_equivocations(const hf_core *core, uint32_t database);  /* entries of a writer that had another one with the same clock time */
 void hf_core_version(const hf_core *core, uint32_t database, uint8_t ret_version[32]);
 uint64_t hf_core_seq(const hf_core *core);                   /* of the newest write */
 uint64_t hf_core_seq_stored(const hf_core *core);

@@ -77,10 +77,21 @@ static void add_answers(const hf_http_counts *http, hf_buf *buf) {
     for (size_t i = 1; i < HF_COUNT(CLASSES); i++) add(buf, "holdfast_requests_total", "class", hf_str(CLASSES[i]), http->answers[i]);
 }
 
+/* Of each database: a collection of the app by its name, one that was opened at run time by its address. */
+static void add_each(const hf_node *node, hf_buf *buf, const char *name, size_t count(const hf_core *core, uint32_t database)) {
+    for (uint32_t i = 1; i <= hf_core_n_databases(node->core); i++) {
+        hf_collection *collection = hf_core_collection(node->core, i);
+        hf_bytes address = hf_core_address(node->core, i);
+        if (collection) add(buf, name, "collection", hf_collection_schema(collection)->name, count(node->core, i));
+        else if (address.len) add(buf, name, "database", address, count(node->core, i));
+    }
+}
+
 static void add_entries(const hf_node *node, hf_buf *buf) {
-    begin(buf, "holdfast_entries", "gauge", "Entries held, by collection.");
-    for (uint32_t i = 1; i <= hf_core_n_databases(node->core); i++)
-        add(buf, "holdfast_entries", "collection", hf_collection_schema(hf_core_collection(node->core, i))->name, hf_core_n_entries(node->core, i));
+    begin(buf, "holdfast_entries", "gauge", "Entries held, by collection or database.");
+    add_each(node, buf, "holdfast_entries", hf_core_n_entries);
+    begin(buf, "holdfast_equivocations", "gauge", "Entries of a writer that had written another one under the same time.");
+    add_each(node, buf, "holdfast_equivocations", hf_core_n_equivocations);
     begin(buf, "holdfast_entries_refused", "counter", "Entries of others that were refused.");
     add(buf, "holdfast_entries_refused_total", NULL, HF_BYTES(NULL, 0), node->n_refused);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+    PROVIDE_LATER_MS = 5000,           /* while nobody could dial us: until there is a reservation, or an address that others reach */
     PROVIDE_AGAIN_MS = 60000,          /* after it did not work; the DHT itself repeats what did */
     SEARCH_LONELY_MS = 20000,          /* while nobody is connected who keeps it; else twice as long each time, up to: */
     SEARCH_MAX_MS = 600000,
@@ -84,7 +85,7 @@ static void provide(hf_p2p *p, uint64_t now) {
         if (!address.len || d->provided_version == p->addrs_version || d->provide_ms > now || !cid_of(address, cid)) continue;
         d->provide_ms = now + PROVIDE_AGAIN_MS;
         p->provide_db = db;
-        if (hf_kad_provide(p->kad, now, HF_BYTES(cid, sizeof cid), &p->provide_op)) p->provide_op = 0; /* nobody could dial us */
+        if (hf_kad_provide(p->kad, now, HF_BYTES(cid, sizeof cid), &p->provide_op)) p->provide_op = 0, d->provide_ms = now + PROVIDE_LATER_MS;
         else d->kept = p->serves;
     }
 }

@@ -318,6 +318,34 @@ HF_TEST(hostile_openings_close_with_a_reason) {
     }
 }
 
+/* A peer that knows no Noise gets no connection, from whichever side it asks. */
+HF_TEST(hostile_plaintext_is_not_spoken) {
+    static const char *const offers[] = {"/plaintext/2.0.0\n", "/plaintext/1.0.0\n", "/secio/1.0.0\n", "/tls/1.0.0\n", "/noise/0.0.0\n"};
+    for (size_t i = 0; i < HF_COUNT(offers); i++) {
+        for (int dialer = 0; dialer < 2; dialer++) {
+            static end victim;
+            hf_buf inbox, said;
+            hf_buf_init(&inbox, hf_test_mem());
+            hf_buf_init(&said, hf_test_mem());
+            end_start(&victim, 1, NULL);
+            CHECK_ERR(hf_swarm_conn_open(victim.swarm, 0, CONN, dialer, NULL, HF_TEXT("")), HF_OK);
+            hf_buf_add_str(&said, "\x13/multistream/1.0.0\n");
+            hf_buf_add_byte(&said, (uint8_t)strlen(offers[i]));
+            hf_buf_add_str(&said, offers[i]);
+            hf_buf_add_str(&said, "\x0d/yamux/1.0.0\n");
+            CHECK_ERR(hf_swarm_conn_recv(victim.swarm, 0, CONN, hf_buf_bytes(&said)), HF_OK);
+            end_drain(&victim, 0, &inbox);
+            hf_swarm_tick(victim.swarm, 11000);
+            end_drain(&victim, 11000, &inbox);
+            CHECK_MSG(find_event(&victim, HF_SWARM_CONN_CLOSE, 0) != NULL, "%s is open after 11 s", offers[i]);
+            CHECK(!find_event(&victim, HF_SWARM_CONN_UP, 0));
+            hf_buf_deinit(&inbox);
+            hf_buf_deinit(&said);
+            end_stop(&victim);
+        }
+    }
+}
+
 HF_TEST(hostile_too_many_connections_of_one_peer) {
     static world w;
     world_start(&w, 100000);

@@ -1,12 +1,15 @@
 /* What attackers try on a real node who know how such nodes are built: docs/explanation/threat-model.md says which attack each test is of. */
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cpSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { equal, freePort, Node, ok, onExit, run, tempDir, test, until } from './kit.mjs'
 import { ask, form, FORM, frame, MULTISTREAM, post, Raw, rssKiB, upgrade } from './wire.mjs'
 
+const HOLDFAST = process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname
 const ROOT = new URL('../..', import.meta.url).pathname
 const node = await Node.make({ flags: ['--log-level', 'debug'] })
 const items = async () => JSON.parse((await ask(node, '/api/v1/todos?limit=1000')).text).items
@@ -166,6 +169,21 @@ test('a relay without a reservation carries nobody, and a WebSocket speaks to no
   await post(node, '/todos', { text: `http://127.0.0.1:${port}/`, assignee: `http://127.0.0.1:${port}/` })
   await ask(node, '/')
   equal(knocked, 0, 'connections')
+})
+
+test('every address of a node is safe to ask for, with databases that came at run time as well', async () => {
+  const verb = (...args) => promisify(execFile)(HOLDFAST, [...args, '--dir', node.dir])
+  const address = (await verb('db', 'create', 'extra')).stdout.trim()
+  await verb('db', 'add', 'extra', '"a"')
+  const told = (await ask(node, '/metrics')).text
+  ok(told.includes(`holdfast_entries{database="${address}"} 1`) && told.includes('holdfast_equivocations{collection="todos"} 0'), 'the metrics name it')
+  for (const path of ['/', '/events', '/metrics', '/healthz', '/readyz', '/.well-known/holdfast.json', '/api/v1/extra', '/api/v1/todos', '/sitemap.xml', '/robots.txt', '/manifest.webmanifest',
+    '/static/', '/_holdfast/', '/_/', '/gun', '/peerjs', '/announce', '/p2p', '/ipfs/', '/api', '/api/v1', '/api/v2/todos']) {
+    for (const method of ['HEAD', 'OPTIONS', 'POST', 'PATCH']) await ask(node, path, { method, headers: { 'content-length': 0 } })
+    equal((await ask(node, '/healthz')).status, 200, `after ${path}`)
+  }
+  await verb('db', 'close', 'extra')
+  ok((await ask(node, '/metrics')).text.endsWith('# EOF\n'), 'closed, it is told of no more')
 })
 
 /* ---- strangers fill nothing ---- */
