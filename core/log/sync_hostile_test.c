@@ -212,6 +212,27 @@ HF_TEST(sync_hostile_orphans) {
     stop(&s);
 }
 
+/* One who may write sends 20,000 entries as fast as the line carries. What another writes meanwhile is seen before the flood is over. */
+HF_TEST(sync_flood_of_a_writer_delays_nobody) {
+    hf_net *net = hf_net_new(&(hf_net_config){.seed = 31, .n_peers = 3, .delay_ms_max = 5, .work_max = {50}});
+    hf_net_peer *victim = hf_net_at(net, 0);
+    uint8_t wanted[32];
+    hf_net_append(net, 2, 0);
+    hf_net_connect(net, 2, 0);
+    hf_net_run(net, 1000);
+    for (int i = 0; i < 20000; i++) hf_net_append(net, 1, 0);
+    hf_net_connect(net, 1, 0);
+    for (int i = 0; i < 5000 && victim->n_joined < 1000; i++) hf_net_run(net, 1);
+    CHECK_MSG(victim->n_joined < 10000, "%zu joined", victim->n_joined);
+    hf_net_append(net, 2, 0);
+    memcpy(wanted, hf_log_item_at(hf_net_at(net, 2)->logs[0], (uint32_t)hf_log_n(hf_net_at(net, 2)->logs[0]) - 1)->digest, 32);
+    uint64_t began = hf_net_now(net);
+    while (hf_log_find(victim->logs[0], wanted) == UINT32_MAX && hf_net_now(net) < began + 10000) hf_net_run(net, 1);
+    CHECK_MSG(hf_net_now(net) - began < 2000, "%u ms", (unsigned)(hf_net_now(net) - began));
+    CHECK_MSG(victim->n_joined < 20000, "%zu joined: it was over before", victim->n_joined);
+    hf_net_free(net);
+}
+
 HF_TEST(sync_hostile_wants) {
     stranger s;
     start(&s);
