@@ -164,7 +164,7 @@ const char *hf_webrtc_call(hf_webrtc_callers *callers, uv_loop_t *loop, const hf
     for (size_t i = 0; i < HF_WEBRTC_CALLERS_MAX; i++) {
         hf_webrtc **at = &callers->at[place.v6][callers->next++ % HF_WEBRTC_CALLERS_MAX];
         const char *problem = *at ? NULL : open_caller(at, loop, events, place.v6);
-        if (problem) return problem;
+        if (!*at) return problem;
         if (dial_from(*at, dial, &place, certificate)) return NULL;
     }
     return "too many are called at once";
