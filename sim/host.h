@@ -18,7 +18,7 @@ typedef struct hf_sim_host {
     hf_gossip *gossip;
     hf_relay *relay;
     uint8_t address[HF_SIM_ADDRESS_LEN];
-    bool sybil, relays;
+    bool sybil, relays, joined; /* joined: it has dialled those that it knew of from the start */
     uint64_t dials_ms;          /* the minute that is counted began then */
     uint8_t *dials;             /* in it, by peer */
 } hf_sim_host;

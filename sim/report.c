@@ -115,6 +115,9 @@ void hf_report_json(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *r,
     say(buf, "\"partitions\":{");
     for (unsigned i = 0; i < HF_PARTS; i++) say(buf, "%s\"%s\":%llu", i ? "," : "", hf_part_name((hf_part)i), U(r->n_parts[i]));
     say(buf, "},\"churned\":%llu,\"dialsMost\":%llu,", U(r->n_churned), U(r->dials_most));
+    if (c->scene)
+        say(buf, "\"scene\":\"%s\",\"lookups\":%llu,\"found\":%llu,\"delivered\":%llu,\"wanted\":%llu,\"relayed\":%llu,\"reached\":%llu,", hf_scene_name(c->scene), U(r->scene.n_lookups),
+            U(r->scene.n_found), U(r->scene.n_delivered), U(r->scene.n_wanted), U(r->scene.n_relayed), U(r->scene.n_reached));
     say(buf, "\"failed\":\"%s\",\"history\":\"", r->property);
     hf_buf_add_hex(buf, HF_BYTES(r->digest, sizeof r->digest));
     say(buf, "\"}\n");

@@ -99,6 +99,7 @@ void hf_sim_run(const hf_sim_config *config, hf_sim_result *ret, hf_buf *picture
     run(&w);
     ret->virtual_ms = w.now_ms;
     if (!config->scene) hf_check_figures(&w);
+    hf_wave_check(&w);
     if (picture && !config->scene) hf_report_picture(picture, &w);
     ret->ok = !w.failed;
     hf_world_note(&w, 'z', ret->n_events, ret->ok);

@@ -1,7 +1,7 @@
 /* wave: see wave.h. */
 #include "world.h"
 
-enum { LOOK_MS = 100, NODE = 0 };
+enum { LOOK_MS = 100, NODE = 0, REACHED_MS = 10000, LEVEL_MS = 20000 };
 
 void hf_wave_begin(hf_world *w) {
     hf_sim_wave *r = &w->result->wave;
@@ -47,4 +47,11 @@ void hf_wave_step(hf_world *w) {
 
 void hf_wave_figures(hf_world *w) {
     if (w->config.wave) hf_check_reached(w, w->wave.died_ms, w->wave.back_ms, &w->result->wave);
+}
+
+void hf_wave_check(hf_world *w) {
+    const hf_sim_wave *r = &w->result->wave;
+    if (!w->config.wave || w->failed) return;
+    if (r->reach_ms[1] > REACHED_MS) hf_world_fail(w, "browsers go on among themselves", "nothing was at 99 %% of them %u s after the node's death", REACHED_MS / 1000);
+    if (r->level_ms > LEVEL_MS) hf_world_fail(w, "who returns catches up", "the node was not level %u s after its return", LEVEL_MS / 1000);
 }

@@ -16,4 +16,5 @@ void hf_wave_begin(struct hf_world *w);
 void hf_wave_step(struct hf_world *w);
 void hf_wave_dialled(struct hf_world *w, struct hf_sim_peer *p, bool asked);
 void hf_wave_figures(struct hf_world *w);       /* at the end */
+void hf_wave_check(struct hf_world *w);         /* after that */
 #endif

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SEEDS_PER_K = 4, CROWD_BITS = 2, AROUND_BITS = 2 };
+enum { SEEDS_PER_K = 4, CROWD_BITS = 3, AROUND_BITS = 2 };
 
 hf_kad_candidate *hf_kad_query_find(hf_kad_op *op, const hf_peer_id *id) {
     size_t i = 0;
@@ -44,7 +44,8 @@ static void insert(hf_kad *kad, hf_kad_op *op, hf_kad_candidate *c) {
 }
 
 /* Where the k closest to any key should end, as the k closest to ourselves do: keys lie evenly, unless somebody drew his near that key to be all of its
- * k closest: they stand within a small part of that distance then. So all within four times that distance are asked and told besides. */
+ * k closest: they stand within a small part of that distance then. So all within four times that distance are told besides, and who looks asks everybody
+ * that it heard of, until one knows. */
 static void set_region(const hf_kad *kad, hf_kad_op *op) {
     hf_kad_contact *closest[HF_KAD_K_MAX];
     op->wide = op->kind == HF_KAD_OP_PROVIDE || op->kind == HF_KAD_OP_FIND_PROVIDERS;
@@ -72,7 +73,7 @@ static bool is_around(const hf_kad_op *op, const uint8_t distance[HF_KAD_KEY]) {
 bool hf_kad_query_beyond(const hf_kad_op *op, const hf_kad_candidate *kth, const hf_kad_candidate *c) {
     if (!kth) return false;
     bool crowd = op->wide && is_within(op, kth->distance, CROWD_BITS);
-    return !crowd || !is_around(op, c->distance);
+    return !crowd || (op->kind == HF_KAD_OP_PROVIDE && !is_around(op, c->distance));
 }
 
 /* More than k of them: they are asked only when others fail. */
