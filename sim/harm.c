@@ -63,6 +63,7 @@ void hf_world_mend(hf_world *w) {
             if (p->role != HF_ROLE_LOOSE) hf_peer_stop(w, p, UINT64_MAX, false);
             continue;
         }
+        if (p->asleep_until_ms > w->now_ms) hf_world_push(w, w->now_ms, HF_EVENT_TICK, p->index, p->n_tick); /* it wakes now */
         p->clock_base = hf_peer_clock(w, p);
         p->clock_from = w->now_ms;
         p->ppm = 0, p->wall_ms = 0;

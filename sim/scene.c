@@ -307,7 +307,7 @@ static void figures_of_tables(hf_world *w) {
             n_all += n;
         }
     }
-    r->in_tables_mean_milli = n_all * 1000 / w->n_honest;
+    r->in_tables_mean_milli = w->n_honest ? n_all * 1000 / w->n_honest : 0;
 }
 
 static void marks(hf_world *w) {
@@ -331,6 +331,6 @@ void hf_scene_end(hf_world *w) {
     else figures_of_tries(w);
     figures_of_tables(w);
     for (uint32_t i = 0; i < w->n_honest; i++) sum += w->peers[i].meter.now;
-    r->memory_mean = sum / w->n_honest;
+    r->memory_mean = w->n_honest ? sum / w->n_honest : 0;
     marks(w);
 }
