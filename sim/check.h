@@ -9,7 +9,7 @@
 struct hf_world;
 struct hf_sim_peer;
 
-enum { HF_DIALS_BURST = 40, HF_DIAL_EVERY_MS = 4000, HF_ALONE_MS = 60000 };
+enum { HF_DIALS_BURST = 40, HF_DIAL_EVERY_MS = 4000, HF_ALONE_MS = 110000 }; /* alone: a partition holds packets for 51 s, silence is noticed after 45 s, then it is dialled again */
 
 typedef struct hf_track hf_track;       /* one entry on its way */
 typedef struct hf_page_seen hf_page_seen;
