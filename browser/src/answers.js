@@ -29,7 +29,7 @@ export class Answers {
   async between (event) {
     const response = await Promise.race([event.preloadResponse.then(r => r ?? fetch(event.request)).catch(() => null), late(OPTIONS.lateMs)])
     if (response && !GATEWAY_DOWN.has(response.status)) return response
-    return new Response('', { headers: { 'content-type': 'text/html', refresh: String(Math.min(this.tries++, REFRESH_MAX_S)) } })
+    return new Response('', { headers: { 'content-type': 'text/html', refresh: String(Math.min(++this.tries, REFRESH_MAX_S)) } })
   }
 
   async read (event, url) {

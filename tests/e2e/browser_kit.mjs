@@ -78,7 +78,7 @@ export async function changeable () {
 }
 
 /* A proxy in front of a node; `how` changes what it does: pass, a status, hang, portal. `instead`: path -> answer of its own, with the node's where there
- * is one: (res, headers, bytes) => …; muteAll(): the WebSockets that are open stay open, and nothing comes through any more. */
+ * is one: (res, headers, bytes) => …; `plain`: no WebSockets; muteAll(): the WebSockets that are open stay open, and nothing comes through any more. */
 export async function proxyOf (node) {
   const port = await freePort()
   const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [] }
@@ -107,7 +107,7 @@ export async function proxyOf (node) {
   })
   const sockets = new Set()
   server.on('upgrade', (req, socket, head) => {
-    if (proxy.how !== 'pass') return socket.destroy()
+    if (proxy.how !== 'pass' || proxy.plain) return socket.destroy()
     const on = http.request({ host: '127.0.0.1', port: node.port, path: req.url, headers: req.headers })
     on.on('upgrade', (res, other, first) => {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${Object.entries(res.headers).map(([k, v]) => `${k}: ${v}`).join('\r\n')}\r\n\r\n`)
