@@ -23,9 +23,12 @@ export class Files {
   /** Brings back what the browser has cleared away, while there is somebody to bring it from. */
   async mend () { for (const name of Object.keys(this.build.files)) if (!await this.#kept(name)) await this.#repaired(name) }
 
-  /** Those of other releases. */
+  /** Those of other releases; but what is being installed meanwhile is not ours to remove, and its worker will tidy up. */
   async forgetOthers () {
-    for (const name of await caches.keys()) if (name.startsWith('holdfast-') && name !== this.cacheName) await caches.delete(name)
+    for (const name of await caches.keys()) {
+      if (self.registration.installing || self.registration.waiting) return
+      if (name.startsWith('holdfast-') && name !== this.cacheName) await caches.delete(name)
+    }
   }
 
   async module () {

@@ -193,6 +193,6 @@ self.addEventListener('sync', event => { if (event.tag === FLUSH) event.waitUnti
 async function flush () {
   const open = await replica()
   open.links.hurry()
-  for (let waited = 0; open.pending && waited < 20_000 && !superseded; waited += 250) await late(250)
+  for (let waited = 0; open.pending && waited < 20_000 && !retired(); waited += 250) await late(250)
   if (open.pending) throw new Error('not yet') /* the browser tries again */
 }

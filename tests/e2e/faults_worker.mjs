@@ -200,16 +200,17 @@ test('the node of a new release dies again while its worker is installed: whiche
     await settled(page)
     texts.push(text)
     await insist(page, text)
-    /* A page in which nothing is typed reloads itself when a newer worker has taken over. */
-    await until('page, worker and what it makes are of one release', async () => {
+    /* A page stays of its release; the next one is of that of the worker, which has all of it. */
+    await page.goto(node.origin)
+    await until('page and worker are of one release', async () => {
       const { script, rendered, kept } = await page.evaluate(async () => ({
         script: new URL(document.querySelector('script[src^="/_holdfast/page.js"]').src).searchParams.get('v'),
         rendered: /page\.js\?v=(\w+)/.exec(await (await fetch('/', { headers: { accept: 'text/html' } })).text())?.[1],
-        kept: (await caches.keys()).includes(`holdfast-${new URL(document.querySelector('script[src^="/_holdfast/page.js"]').src).searchParams.get('v')}`)
+        kept: await caches.keys()
       }))
       seen.add(script)
-      return script === rendered && kept
-    }, 10_000, 100)
+      return script === rendered && kept.includes(`holdfast-${script}`)
+    }, 20_000, 100)
     for (const one of texts) await showsText(page, one)
   }
   console.log(`  ${seen.size} releases were in use over 8 kills`)
