@@ -242,9 +242,12 @@ build/replay/all: build/replay/main.o $(FUZZERS:%.c=build/replay/%.o) $(filter-o
 	$(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
 
 # ---- lint ----
-LINTED = $(CORE) $(SIM) $(NODE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT)
+LINTED = $(CORE) $(SIM) $(NODE) $(GLUE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT) tests/fuzz/main.c
 LINT_INC = -include tests/kit/lint.h
 build/lint/core/base/base.c: LINT_INC =
+build/lint/tests/fuzz/main.c: LINT_INC = -Ibuild/replay
+build/lint/tests/fuzz/main.c: build/replay/targets.inc
+build/lint/browser/%: POSIX = $(WASM) $(WASM_INC)
 lint: $(LINTED:%=build/lint/%)
 	@echo "$(words $(LINTED)) files, no warning"
 build/lint/%: % .clang-tidy | build/.setup

@@ -51,8 +51,10 @@ hf_err hf_w_keep_block(const uint8_t cid[HF_CID_LEN], hf_bytes block) {
     if (!k) return HF_NOMEM;
     k->len = block.len;
     memcpy(k->cid, cid, HF_CID_LEN);
-    memcpy(k->bytes, block.ptr, block.len);
-    return hf_map_put(&blocks, HF_BYTES(k->cid, HF_CID_LEN), k);
+    if (block.len) memcpy(k->bytes, block.ptr, block.len); /* an empty one may be NULL */
+    hf_err err = hf_map_put(&blocks, HF_BYTES(k->cid, HF_CID_LEN), k);
+    if (err) free(k);
+    return err;
 }
 
 /* ---- records ---- */

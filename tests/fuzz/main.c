@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef int target_fn(const uint8_t *data, size_t len);
@@ -25,7 +26,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
         if (!strcmp(targets[i].name, name)) target = targets[i].fn;
     if (!target) {
         fprintf(stderr, "no such target: %s\n", name);
-        return 1;
+        exit(2); /* libFuzzer goes on whatever is returned */
     }
     (*argv)[1] = (*argv)[0];
     ++*argv, --*argc;
