@@ -3,6 +3,7 @@
 # make unit       the unit tests, sanitized         make unit-wasm   the same ones in WebAssembly
 # make bench      speeds, and figures against peers   make fuzz   each decoder for FUZZ_SECONDS
 # make soak       random networks for an hour (SOAK_SECONDS)
+# make coverage   lines and branches that unit tests and fuzzers' corpora reach
 # make lint       clang-tidy, no warning allowed    make clean  all but the fetched sources
 # make picture    the README's picture             make shots  every mode as a picture, in build/shots
 # What the machine lacks is installed first (tools/setup.sh).
@@ -50,7 +51,7 @@ SECP    = $(DEPS)/libsecp256k1
 WASM_INC = -nostdlibinc -isystem /usr/include/wasm32-wasi
 CRYPTO_INC = -I$(SODIUM)/include -I$(SECP)/include
 
-.PHONY: all run test unit unit-wasm bench soak fuzz lint picture shots clean
+.PHONY: all run test unit unit-wasm bench soak fuzz coverage lint picture shots clean
 all: $(if $(NODE),build/holdfast) build/browser/core.wasm $(SCRIPTS)
 
 run: all
@@ -240,6 +241,26 @@ build/replay/main.o: tests/fuzz/main.c build/replay/targets.inc
 	$(call compile,replay,$(CHECKED) -Ibuild/replay)
 build/replay/all: build/replay/main.o $(FUZZERS:%.c=build/replay/%.o) $(filter-out %/main.o,$(call objects,checked,$(NODE))) $(call llhttp_of,checked) build/checked/core.a
 	$(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
+
+# ---- coverage: of the unit tests and the corpora together, and of the corpora alone; lines and branches by folder ----
+COVERED = $(STRICT) -O1 -g -fprofile-instr-generate -fcoverage-mapping
+build/covered/core/%.o: core/%.c | build/.setup
+	$(call compile,covered,$(COVERED))
+build/covered/%.o: %.c | build/.setup
+	$(call compile,covered,$(COVERED) $(POSIX))
+build/covered/llhttp/%.o: | build/.setup
+	$(call llhttp,$(COVERED))
+build/covered-fuzz/%_fuzz.o: %_fuzz.c | build/.setup
+	$(call fuzz_part,covered,$(COVERED))
+build/coverage/main.o: tests/fuzz/main.c build/replay/targets.inc
+	$(call compile,covered,$(COVERED) -Ibuild/replay)
+COVERED_ALL = $(call objects,covered,$(CORE) $(SIM) $(filter-out node/main.c,$(NODE))) $(call llhttp_of,covered)
+build/coverage/unit: $(call objects,covered,$(KIT) $(TESTS) $(NODE_TESTS)) $(COVERED_ALL)
+	@mkdir -p $(@D); $(CC) $(COVERED) -fuse-ld=lld $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
+build/coverage/fuzz: build/coverage/main.o $(FUZZERS:%.c=build/covered-fuzz/%.o) $(COVERED_ALL)
+	@mkdir -p $(@D); $(CC) $(COVERED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) $(NODE_LIBS)
+coverage: build/coverage/unit build/coverage/fuzz
+	@tests/fuzz/coverage.sh
 
 # ---- lint ----
 LINTED = $(CORE) $(SIM) $(NODE) $(GLUE) $(TESTS) $(NODE_TESTS) $(FUZZERS) $(KIT) tests/fuzz/main.c

@@ -7,9 +7,9 @@
 static bool find_field(hf_db_line *ret) {
     const hf_value *doc = ret->value, *id = hf_value_get(doc, "_id");
     if (doc->kind != HF_MAP) return false;
-    if (!ret->key || (id && hf_eq(hf_value_as_text(id), hf_value_as_text(ret->key)))) return id && id->kind == HF_TEXT_VALUE;
+    if (!ret->key || (id && hf_value_eq(id, ret->key))) return id && id->kind == HF_TEXT_VALUE;
     for (uint32_t i = 0; i < doc->as.map.n && !ret->field.len; i++)
-        if (hf_eq(hf_value_as_text(&doc->as.map.pairs[i].value), hf_value_as_text(ret->key))) ret->field = doc->as.map.pairs[i].key;
+        if (hf_value_eq(&doc->as.map.pairs[i].value, ret->key)) ret->field = doc->as.map.pairs[i].key;
     return ret->field.len > 0;
 }
 

@@ -22,7 +22,7 @@ for file in $(decoders | sort -u); do
     target=$base
     [ -f "${base}_fuzz.c" ] || target=$(sed -n "s|^$base: ||p" $reached)
     if [ -z "$target" ]; then fail "$file reads bytes of others, and there is no ${base}_fuzz.c, nor a line for it in $reached"
-    elif [ ! -f "${target%% *}_fuzz.c" ]; then fail "$reached: $file: there is no ${target%% *}_fuzz.c"
+    elif [ ! -f "${target}_fuzz.c" ] && [ ! -f "$target" ]; then fail "$reached: $file: there is no $target"
     else pass; fi
 done
 
