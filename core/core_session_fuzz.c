@@ -47,6 +47,21 @@ static void learn(world *w, const hf_identify *identify) {
 
 static void take_stream(world *w, uint64_t id) { w->streams[w->at = w->n_streams++ % STREAMS_MAX] = id; }
 
+/* What is to be dialled is the stranger, when there is no connection to him, else nobody. */
+static void dial(world *w, uint64_t number) {
+    hf_host *host = hf_core_host(w->shell.core);
+    if (w->conn || number % 4 == 0) {
+        hf_host_dial_failed(host, w->now_ms, number, "nobody is there");
+        return;
+    }
+    uint64_t conn = ++w->n_conns;
+    hf_err err = hf_host_conn_open(host, w->now_ms, conn, number, HF_BYTES("\x04\x0a\0\0\1\x06\x0f\xa1", 8));
+    check(w, err);
+    if (err) return;
+    w->conn = conn;
+    if (hf_swarm_conn_open(w->them, w->now_ms, conn, false, NULL, HF_BYTES("", 0))) abort();
+}
+
 static bool drain_ours(world *w) {
     hf_out o;
     if (w->broke || !hf_core_next(w->shell.core, w->now_ms, &o)) return false;
@@ -54,6 +69,7 @@ static bool drain_ours(world *w) {
     if (o.kind == HF_OUT_STORE) hf_shell_keep(&w->shell, &o);
     if (o.kind == HF_OUT_SEND && ours) (void)!hf_swarm_conn_recv(w->them, w->now_ms, w->conn, o.bytes);
     if (o.kind == HF_OUT_CONN_CLOSE && ours) hf_swarm_conn_lost(w->them, w->now_ms, w->conn), w->conn = 0;
+    if (o.kind == HF_OUT_DIAL) dial(w, o.dial);
     if (o.kind == HF_OUT_RTC_CALL || o.kind == HF_OUT_RTC_HEARD) w->session = o.session;
     if (o.kind == HF_OUT_REFUSED || o.kind == HF_OUT_CONN_CLOSE) HF_ASSERT(o.reason != NULL);
     return true;
@@ -88,6 +104,15 @@ static void disconnect(world *w) {
     if (!conn) return;
     hf_core_conn_lost(w->shell.core, w->now_ms, conn);
     hf_swarm_conn_lost(w->them, w->now_ms, conn);
+}
+
+/* A wish for a connection, to him or to whoever is there. */
+static void wish(world *w, uint8_t arg, hf_bytes address) {
+    hf_host *host = hf_core_host(w->shell.core);
+    if (!w->shell.dialling) return;
+    if (arg & 4) hf_host_forget(host, 1u + arg % 4);
+    else if (arg & 8) (void)hf_host_disconnect(host, w->now_ms, hf_swarm_self(w->them));
+    else check(w, hf_host_connect(host, w->now_ms, arg & 16 ? NULL : hf_swarm_self(w->them), &address, address.len > 0, 0, 1u + arg % 4));
 }
 
 static void again(world *w) {
@@ -170,7 +195,10 @@ static void step(world *w, uint8_t what, hf_bytes bytes) {
     case 11: w->shell.fail_in = 1u + arg + (bytes.len > 1 ? bytes.ptr[1] * 256u : 0); break;
     case 12: relayed(w, arg, hf_sub(bytes, 1, bytes.len)); break;
     case 13: databases(w, arg, hf_sub(bytes, 1, bytes.len)); break;
-    case 14: check(w, hf_core_signal(w->shell.core, w->now_ms, hf_swarm_self(w->them), bytes)); break;
+    case 14:
+        if (arg & 128) wish(w, arg, hf_sub(bytes, 1, bytes.len));
+        else check(w, hf_core_signal(w->shell.core, w->now_ms, hf_swarm_self(w->them), bytes));
+        break;
     default: again(w);
     }
     run(w);
@@ -187,6 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_shell_fill, .random_ctx = &w.random};
     w.them = hf_swarm_new(&w.mem, &config);
     hf_shell_init(&w.shell, 1, data[0] & 1);
+    w.shell.dialling = !w.shell.browser;
     HF_ASSERT(hf_shell_start(&w.shell, w.now_ms));
     connect(&w);
     run(&w);

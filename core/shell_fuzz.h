@@ -11,7 +11,7 @@ enum { HF_SHELL_RECORDS_MAX = 1024, HF_SHELL_MEMORY_MAX = 64 << 20 };
 typedef struct hf_shell {
     hf_mem mem;
     size_t mem_out, fail_in;        /* fail_in: that allocation fails; 0: none */
-    bool failed, browser;
+    bool failed, browser, dialling;
     hf_core *core;
     uint64_t random;
     hf_secrets secrets;
@@ -47,6 +47,11 @@ static inline hf_err hf_shell_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return HF_NOT_FOUND;
 }
 
+static inline bool hf_shell_can_dial(void *ctx, hf_bytes address) {
+    (void)ctx;
+    return address.len > 0;
+}
+
 /* Starts a life: what is durable is loaded. False: an allocation failed. */
 static inline bool hf_shell_start(hf_shell *s, uint64_t now_ms) {
     static const char app[] =
@@ -63,6 +68,7 @@ static inline bool hf_shell_start(hf_shell *s, uint64_t now_ms) {
         .files = files, .n_files = HF_COUNT(files), .release = HF_TEXT("r"), .secrets = &s->secrets, .agent = HF_TEXT("f"), .by_session = !s->browser,
         .wants_introductions = s->browser, .relayed = s->browser, .unix_offset_ms = 1700000000000, .names_peers = !s->browser, .random = hf_shell_fill,
         .random_ctx = &s->random, .blocks = {hf_shell_block, s},
+        .dialling = s->dialling ? &hf_host_dialling : NULL, .can_dial = hf_shell_can_dial,
     };
     hf_bytes problem;
     hf_arena arena;

@@ -1,5 +1,6 @@
 /* Fuzz: a peer that is a relay and uses relays, between two strangers who may be guests, relays and callers at once. Steps: stranger_fuzz.h; from 8 on:
- * reserve, unreserve, connect. What is reserved and connected is named; nothing but relayed connections has their numbers. */
+ * reserve, unreserve, connect, and a stranger who asks to be
+ * connected to the other. What is reserved and connected is named; nothing but relayed connections has their numbers. */
 #include "relay.h"
 
 #include "stranger_fuzz.h"
@@ -30,11 +31,21 @@ static bool next(hf_stranger *s) {
     return true;
 }
 
+static void ask_for(hf_stranger *s, const hf_peer_id *target) {
+    hf_relay_message m = {.type = HF_RELAY_CONNECT, .peer = *target};
+    hf_buf message;
+    hf_buf_init(&message, &s->mem);
+    hf_relay_message_add(&message, &m, false);
+    hf_stranger_say(s, hf_buf_bytes(&message), true);
+    hf_buf_deinit(&message);
+}
+
 static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) {
     uint8_t arg = hf_stranger_arg(bytes);
     const hf_peer_id *via = hf_stranger_id(s, arg), *target = hf_stranger_id(s, arg / 2u);
     hf_err err = HF_OK;
-    if (what % 4 == 0) err = hf_relay_reserve(s->self, s->now_ms, via);
+    if (what % 4 == 3) ask_for(s, target);
+    else if (what % 4 == 0) err = hf_relay_reserve(s->self, s->now_ms, via);
     else if (what % 4 == 1) hf_relay_unreserve(s->self, via);
     else if (!hf_peer_id_eq(via, target)) err = hf_relay_connect(s->self, s->now_ms, via, target, arg);
     HF_ASSERT(err != HF_NOMEM && err != HF_STATE);

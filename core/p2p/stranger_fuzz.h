@@ -10,6 +10,7 @@
 #include "../codec/varint.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     HF_STRANGER_TAG_OURS = 10,     /* what the protocol's streams carry at our swarm; the next three as well */
@@ -107,12 +108,25 @@ static inline void hf_stranger_run(hf_stranger *s) {
     }
 }
 
+/* Where the i-th swarm is: 0 is ours. */
+static inline hf_bytes hf_stranger_place(size_t i, uint8_t ret[8]) {
+    const uint8_t address[8] = {0x04, 93, 184, (uint8_t)(216 + i), 34, 0x06, 0x0f, 0xa1};
+    memcpy(ret, address, sizeof address);
+    return HF_BYTES(ret, sizeof address);
+}
+
 static inline void hf_stranger_connect(hf_stranger *s, size_t who) {
-    static const uint8_t remote[] = {0x04, 93, 184, 216, 34, 0x06, 0x0f, 0xa1};
     if (s->conns[who]) return;
     uint64_t conn = s->conns[who] = ++s->n_conns;
-    HF_ASSERT(!hf_swarm_conn_open_relayed(s->us, s->now_ms, conn, false, NULL, HF_BYTES(remote, sizeof remote), s->part->limited));
-    HF_ASSERT(!hf_swarm_conn_open_relayed(s->them[who], s->now_ms, conn, true, NULL, HF_BYTES("", 0), s->part->limited));
+    uint8_t place[8];
+    hf_bytes remote = hf_stranger_place(1 + who, place), none = HF_BYTES("", 0);
+    if (s->part->limited) {
+        HF_ASSERT(!hf_swarm_conn_open_relayed(s->us, s->now_ms, conn, false, NULL, remote, true));
+        HF_ASSERT(!hf_swarm_conn_open_relayed(s->them[who], s->now_ms, conn, true, NULL, none, true));
+        return;
+    }
+    HF_ASSERT(!hf_swarm_conn_open(s->us, s->now_ms, conn, false, NULL, remote));
+    HF_ASSERT(!hf_swarm_conn_open(s->them[who], s->now_ms, conn, true, NULL, none));
 }
 
 static inline void hf_stranger_disconnect(hf_stranger *s, size_t who) {
@@ -164,13 +178,14 @@ static inline void hf_stranger_step(hf_stranger *s, uint8_t what, hf_bytes bytes
 }
 
 static inline void hf_stranger_start(hf_stranger *s) {
-    static const uint8_t address[] = {0x04, 93, 184, 216, 35, 0x06, 0x0f, 0xa1};
     for (size_t i = 0; i <= s->part->n_strangers; i++) {
         uint8_t seed[32] = {(uint8_t)(1 + i)};
         hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_stranger_fill, .random_ctx = &s->random,
                                   .send_buffer_bytes_max = 1 << 16};
         hf_swarm *swarm = hf_swarm_new(&s->mem, &config);
-        HF_ASSERT(swarm != NULL);
+        uint8_t place[8];
+        hf_bytes address = hf_stranger_place(i, place);
+        HF_ASSERT(swarm && !hf_swarm_addresses(swarm, &address, 1));
         if (!i) s->us = swarm;
         else s->them[i - 1] = swarm;
         for (size_t k = 0; i && s->part->protocols[k]; k++) {
@@ -178,7 +193,6 @@ static inline void hf_stranger_start(hf_stranger *s) {
             HF_ASSERT(!hf_swarm_allow_limited(swarm, hf_str(s->part->protocols[k])));
         }
     }
-    HF_ASSERT(!hf_swarm_addresses(s->us, &HF_BYTES(address, sizeof address), 1));
     s->self = s->part->make(s);
     HF_ASSERT(s->self != NULL);
     for (size_t i = 0; i < s->part->n_strangers; i++) hf_stranger_connect(s, i);

@@ -32,10 +32,10 @@ printf '%-18s %7s %22s %22s\n' '' '' 'lines   branches' 'lines   branches'
 awk -F'\t' '
     function folder(f) { sub(/\/[^\/]*$/, "", f); return f }
     function pct(a, b) { return b ? sprintf("%.1f %%", 100 * a / b) : "-" }
-    function row(k) { printf "%-18s %7d %11s %10s %11s %10s\n", k, n[k], pct(l[k], n[k]), pct(b[k], m[k]), pct(fl[k], n[k]), pct(fb[k], m[k]) }
+    function row(k) { return sprintf("%-18s %7d %11s %10s %11s %10s", k, n[k], pct(l[k], n[k]), pct(b[k], m[k]), pct(fl[k], n[k]), pct(fb[k], m[k])) }
     FNR == NR { k = folder($1); n[k] += $2; l[k] += $3; m[k] += $4; b[k] += $5; n["all"] += $2; l["all"] += $3; m["all"] += $4; b["all"] += $5; next }
     { k = folder($1); fl[k] += $3; fb[k] += $5; fl["all"] += $3; fb["all"] += $5 }
-    END { c = "sort"; for (k in n) if (k != "all") row(k) | c; close(c); row("all") }' $out/all.tsv $out/fuzz.tsv
+    END { for (k in n) if (k != "all") print row(k) | "sort"; close("sort"); print row("all") }' $out/all.tsv $out/fuzz.tsv
 
 # Those of which a target is named, and the corpora alone reach less than half of the lines.
 printf '\nread by a target, and its corpus reaches less than half of the lines:\n'
