@@ -106,12 +106,13 @@ test('less than 16 MiB left on the disk: forms are refused before it is full', a
   const node = await faulty()
   await node.start()
   node.faults.diskFree = 8 << 20
-  await until('it refuses', async () => (await post(node, '/todos', { text: 'no room', op: 'no-room' })).status === 503)
+  let n = 0 /* a disk is asked once a second */
+  await until('it refuses', async () => (await post(node, '/todos', { text: `no room ${++n}`, op: `no-room-${n}` })).status === 503)
   ok(/MiB are free/.test(node.log), node.log)
   node.faults.diskFree = 0
   await until('it works again', () => ready(node))
-  equal((await post(node, '/todos', { text: 'no room', op: 'no-room' })).status, 303, 'sent again')
-  equal((await listed(node)).filter(text => text === 'no room').length, 1, 'once')
+  equal((await post(node, '/todos', { text: `no room ${n}`, op: `no-room-${n}` })).status, 303, 'sent again')
+  equal((await listed(node)).filter(text => text === `no room ${n}`).length, 1, 'once')
   await node.kill()
 })
 

@@ -1,5 +1,6 @@
 /* Allocations that fail, one a life: of the node's, the core's, SQLite's, libuv's. The node may refuse something, or end and say why; it is never ended by a
  * signal, and what it acknowledged is there exactly once. FAULTS=long: each of them, one after the other. */
+import { execFileSync } from 'node:child_process'
 import { equal, Node, ok, test, until } from './kit.mjs'
 import { ask, frame, MULTISTREAM, post, Raw, upgrade } from './wire.mjs'
 import { faulty } from '../faults/faulty.mjs'
@@ -8,7 +9,7 @@ import { randomOf } from '../faults/record.mjs'
 const LONG = process.env.FAULTS === 'long'
 const SAMPLES = Number(process.env.FAULTS_ALLOCATIONS ?? 130)
 const acked = []
-let other, node, nAllocs, serial = 0
+let other, node, nAllocs, nFirst /* of them: libraries that are made ready, much of the same */, serial = 0
 
 const HANDLED = error => /ECONN|socket hang up|the node ended|no answer/.test(error.message)
 
@@ -49,6 +50,10 @@ test('a node and another one that it replicates with', async () => {
   node.faults.reset()
   equal(await life(), 0, 'a second one')
   nAllocs = node.faults.allocs
+  node.faults.reset()
+  execFileSync(process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname, ['version'], { env: { ...process.env, ...node.env } })
+  nFirst = node.faults.allocs
+  ok(nFirst > 0 && nFirst < nAllocs, 'what is made before anything else')
 })
 
 test('each allocation that fails leaves a node that refuses, or ends and says why', async () => {
@@ -57,8 +62,9 @@ test('each allocation that fails leaves a node that refuses, or ends and says wh
   const bad = []
   const n = LONG ? nAllocs : SAMPLES
   for (let i = 0; i < n; i++) {
-    const from = Math.floor(i * nAllocs / n)
-    const at = LONG ? i + 1 : from + 1 + random(Math.max(1, Math.floor(nAllocs / n)))
+    const few = Math.floor(n / 5)
+    const [from, size] = i < few ? [Math.floor(i * nFirst / few), nFirst / few] : [nFirst + Math.floor((i - few) * (nAllocs - nFirst) / (n - few)), (nAllocs - nFirst) / (n - few)]
+    const at = LONG ? i + 1 : from + 1 + random(Math.max(1, Math.floor(size)))
     node.faults.reset()
     node.faults.failAllocs(at)
     const end = await life()
