@@ -1,8 +1,9 @@
-/* Any bytes as a damaged database and the WAL beside it: the first byte says where one ends. What is found names itself rightly. */
+/* Any bytes as a damaged database, and as the WAL beside it. What is found names itself rightly. */
 #include "store_carve.h"
 #include "store_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
     (void)ctx, (void)old_len;
@@ -16,17 +17,29 @@ static void found(void *ctx, int64_t seq, hf_bytes cid, hf_bytes address, hf_byt
     HF_ASSERT(seq >= 0 && hf_store_block_fits(cid, address, block));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    if (!len) return 0;
-    hf_mem mem = {resize, NULL};
-    hf_bytes all = HF_BYTES(data + 1, len - 1), db = hf_sub(all, 0, (size_t)data[0] * HF_CARVE_PAGE), wal = hf_sub(all, db.len, all.len);
+/* In whole pages, as both files. */
+static void carve(hf_bytes padded, hf_mem *mem) {
     hf_secrets secrets;
     hf_buf room;
-    hf_buf_init(&room, &mem);
-    hf_carve_blocks(db, wal, &room, found, NULL);
-    (void)hf_carve_secrets(db, wal, &secrets);
-    (void)hf_carve_wal_is_damaged(wal);
+    hf_buf_init(&room, mem);
+    hf_bytes db = hf_sub(padded, 0, padded.len - HF_CARVE_FRAME);
+    hf_carve_blocks(db, padded, &room, found, NULL);
+    (void)hf_carve_secrets(db, padded, &secrets);
+    (void)hf_carve_wal_is_damaged(padded);
     hf_buf_deinit(&room);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
+    hf_mem mem = {resize, NULL};
+    hf_buf padded;
+    hf_buf_init(&padded, &mem);
+    hf_buf_add(&padded, HF_BYTES(data, len));
+    size_t rest = HF_CARVE_PAGE - len % HF_CARVE_PAGE + HF_CARVE_FRAME;
+    uint8_t *zeros = hf_buf_extend(&padded, rest);
+    HF_ASSERT(zeros);
+    memset(zeros, 0, rest);
+    carve(hf_buf_bytes(&padded), &mem);
+    hf_buf_deinit(&padded);
     return 0;
 }
