@@ -285,11 +285,11 @@ static void block_comes_back(bool heads_only, uint64_t lost_ms, uint64_t within_
 
 HF_TEST(sync_asks_again_on_a_quiet_link) {
     block_comes_back(false, 20000, 25000);
-    block_comes_back(false, 4 * 3600000, 300000 + 1000);
+    block_comes_back(false, 2 * 3600000, 300000 + 1000);
 }
 
 HF_TEST(sync_asks_again_by_heads) {
-    block_comes_back(true, 4 * 3600000, 35000);
+    block_comes_back(true, 1800000, 35000);
 }
 
 HF_TEST(sync_asks_less_and_less_for_what_is_lost) {
