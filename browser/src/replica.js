@@ -50,6 +50,7 @@ export class Replica {
     this.siblings = nodes ?? []
     this.carried = unsent ?? {}
     this.store.lost = () => this.#storeLost()
+    if (this.store.gone) throw new Error('the database was taken away while it was read')
     this.links = new Links({
       opened: (conn, url, peer) => this.open(conn, true, peer),
       data: (conn, bytes) => this.recv(conn, bytes),

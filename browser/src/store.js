@@ -35,11 +35,15 @@ export class Store {
     }
     store.db = await inTime(request)
     /* A later release that wants to change the schema, or a user who clears the data, must not wait for us. */
-    store.db.onversionchange = () => {
-      store.db.close()
+    const lost = () => {
+      store.gone = true
       store.lost()
     }
-    store.db.onclose = () => store.lost()
+    store.db.onversionchange = () => {
+      store.db.close()
+      lost()
+    }
+    store.db.onclose = lost
     return store
   }
 
