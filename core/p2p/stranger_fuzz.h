@@ -139,9 +139,10 @@ static inline void hf_stranger_disconnect(hf_stranger *s, size_t who) {
 
 static inline void hf_stranger_open(hf_stranger *s, uint8_t arg) {
     uint64_t id;
-    size_t n = 0, who = arg / 16 % s->part->n_strangers;
+    size_t n = 0, n_strangers = s->part->n_strangers;
     while (s->part->protocols[n]) n++;
-    HF_ASSERT(n > 0);
+    HF_ASSERT(n > 0 && n_strangers > 0);
+    size_t who = arg / 16 % n_strangers;
     if (!hf_swarm_stream_open(s->them[who], s->now_ms, hf_swarm_self(s->us), hf_str(s->part->protocols[arg % 16 % n]), HF_STRANGER_TAG_THEIRS, &id))
         hf_stranger_take_stream(s, who, id);
 }
