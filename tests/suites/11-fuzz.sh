@@ -48,14 +48,16 @@ done < <(find fuzz -type f -path 'fuzz/*/*' -exec dirname {} + | sort -u)
 # ---- each over its corpus, and a little beyond ----
 work=build/fuzz-suite
 rm -rf $work && mkdir -p $work
+# At least 4096 bytes, or as long as what the corpus has.
+longest() { { echo 4096 && find "$1" -type f -printf '%s\n' 2>/dev/null; } | sort -n | tail -n 1; }
 # $1: target. -keep_seed: the corpus is what is changed, though only the target itself tells what is new.
 run_one() {
     local log=build/fuzz-suite/${1//\//_}
     mkdir -p "$log-new" # the first folder is where what it finds goes
-    ASAN_OPTIONS=detect_leaks=0 timeout -k 5 60 build/replay/all "$1" -keep_seed=1 -max_total_time="${FUZZ_SECONDS:-1}" -max_len=4096 -timeout=20 -detect_leaks=0 \
+    ASAN_OPTIONS=detect_leaks=0 timeout -k 5 60 build/replay/all "$1" -keep_seed=1 -max_total_time="${FUZZ_SECONDS:-1}" -max_len="$(longest "fuzz/$1")" -timeout=20 -detect_leaks=0 \
         -artifact_prefix="$log-" -print_final_stats=1 "$log-new" "fuzz/$1" >"$log.log" 2>&1 && touch "$log.ok"
 }
-export -f run_one
+export -f run_one longest
 [ -x build/replay/all ] || fail "build/replay/all is not there: make build/replay/all"
 printf '%s\n' "$targets" | xargs -P 2 -I{} bash -c 'run_one {}'
 runs=0
