@@ -10,6 +10,7 @@ import { Warm } from './warm.js'
 const WRITER_LOCK = 'holdfast-writer'
 const UNSAID_MAX = 8
 const RETRY_MS = 250 /* a store that refused is asked again, then after twice as long, */
+const CLOSE_MS = 2000 /* what is being committed is not waited for any longer when the replica is closed */
 const RETRY_MAX_MS = 5000 /* and at least so often */
 
 /** The WebSocket of the node at an http(s) address. */
@@ -414,7 +415,8 @@ export class Replica {
     clearTimeout(this.timer)
     clearTimeout(this.retryTimer)
     this.warm.stop()
-    if (this.committing) await new Promise(resolve => { this.idle = resolve })
+    /* Of a transaction on a database that was taken away nothing is heard any more. */
+    if (this.committing) await new Promise(resolve => { this.idle = resolve; setTimeout(resolve, CLOSE_MS) })
     for (const w of this.waiting) w.reject(new Error('this replica was closed'))
     this.store.close()
     this.unlock()
