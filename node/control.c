@@ -31,7 +31,7 @@ struct hf_control {
     asker *askers;
     size_t n_askers;
     int n_handles;
-    bool closing;
+    bool closing, one_waits;            /* one_waits: a connection that there was no place for; libuv calls again only when it is taken */
     char read_buffer[65536];
 };
 
@@ -39,8 +39,11 @@ typedef struct reply { uv_write_t request; asker *asker; char bytes[]; } reply;
 
 /* ---- the end of an asker ---- */
 
+static void take(hf_control *c);
+
 static void on_asker_closed(uv_handle_t *handle) {
     asker *a = handle->data;
+    hf_control *c = a->control;
     asker **at = &a->control->askers;
     while (*at != a) at = &(*at)->next;
     *at = a->next;
@@ -49,6 +52,7 @@ static void on_asker_closed(uv_handle_t *handle) {
     hf_buf_deinit(&a->in);
     hf_buf_deinit(&a->more);
     free(a);
+    if (c->one_waits && !c->closing) take(c);
 }
 
 static void shut(asker *a) {
@@ -176,9 +180,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     begin(a, len);
 }
 
-static void on_connection(uv_stream_t *listener, int status) {
-    hf_control *c = listener->data;
-    asker *a = status || c->n_askers == ASKERS_MAX ? NULL : calloc(1, sizeof *a);
+static void take(hf_control *c) {
+    uv_stream_t *listener = (uv_stream_t *)&c->listener;
+    asker *a = c->n_askers == ASKERS_MAX ? NULL : calloc(1, sizeof *a);
+    c->one_waits = !a;
     if (!a) return;
     a->control = c;
     a->next = c->askers;
@@ -189,6 +194,10 @@ static void on_connection(uv_stream_t *listener, int status) {
     uv_pipe_init(c->node->loop, &a->pipe, 0);
     a->pipe.data = a;
     if (uv_accept(listener, (uv_stream_t *)&a->pipe) || uv_read_start((uv_stream_t *)&a->pipe, on_alloc, on_read)) shut(a);
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    if (!status) take(listener->data);
 }
 
 /* ---- life ---- */

@@ -134,9 +134,11 @@ test('a control socket that is told nonsense, or nothing, stays of use', async (
   for (const bytes of nonsense) await talk(bytes)
   const silent = Array.from({ length: 80 }, () => connect(join(node.dir, socket)).on('error', () => {}))
   onExit(() => silent.forEach(wire => wire.destroy()))
+  await Promise.all(silent.map(wire => new Promise(resolve => wire.once('connect', resolve).once('error', resolve))))
   equal((await ask(node, '/healthz')).status, 200, 'served meanwhile')
   silent.forEach(wire => wire.destroy())
   equal((await post(node, '/todos', { text: 'still here' })).status, 303, 'and written')
+  ok(/todos/.test((await promisify(execFile)(HOLDFAST, ['db', 'ls', '--dir', node.dir], { timeout: 20_000 })).stdout), 'and the command line is answered')
 })
 
 test('an app folder leads nowhere else', async () => {
