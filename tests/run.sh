@@ -58,7 +58,13 @@ begin_suite() {
     run_suite "$@" &
 }
 
-trap 'for p in $(jobs -rp); do pkill -P "$p"; done; exit 130' INT TERM
+stop_all() {
+    local job
+    jobs -rp | while read -r job; do pkill -P "$job"; done
+    exit 130
+}
+
+trap stop_all INT TERM
 mkdir -p $logs
 rm -f $logs/*.result $logs/*.said
 begin_suite unit build/unit
