@@ -3,10 +3,10 @@
 # `63-browser-faults.sh FILE [PART]` runs one of them, or its tests whose name contains PART.
 set -u
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] && exec node tests/e2e/faults.mjs "$@"
+[ $# -gt 0 ] && exec node tests/e2e/browser_faults.mjs "$@"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-row() { for file in "$@"; do node tests/e2e/faults.mjs "$file" >"$logs/$file" 2>&1; done; }
+row() { for file in "$@"; do node tests/e2e/browser_faults.mjs "$file" >"$logs/$file" 2>&1; done; }
 row storage clock xss &
 row worker tabs poison
 wait

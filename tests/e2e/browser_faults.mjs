@@ -1,0 +1,6 @@
+/* What the browser's half survives. `browser_faults.mjs FILE [PART]` runs tests/e2e/browser_faults_FILE.mjs, or its tests whose name contains PART. */
+import { run } from './kit.mjs'
+
+const [file] = process.argv.splice(2, 1)
+await import(`./browser_faults_${file}.mjs`)
+await run()
