@@ -79,7 +79,8 @@ static void watch_turns(hf_store *s) {
     uv_prepare_init(s->loop, &s->before_wait);
     uv_check_init(s->loop, &s->behind_wait);
     uv_timer_init(s->loop, &s->retry);
-    s->n_handles = 3;
+    uv_idle_init(s->loop, &s->no_wait);
+    s->n_handles = 4;
 }
 
 hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *, uint64_t), void (*failed)(void *, const char *), void *ctx,
@@ -90,7 +91,7 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *,
     if (!s) return *ret_why = "no memory", NULL;
     *s = (hf_store){.loop = loop, .stored = stored, .failed = failed, .ctx = ctx, .wal = -1};
     s->waiting_last = &s->waiting;
-    s->work.data = s->before_wait.data = s->behind_wait.data = s->retry.data = s;
+    s->work.data = s->before_wait.data = s->behind_wait.data = s->no_wait.data = s->retry.data = s;
     snprintf(s->dir, sizeof s->dir, "%s", dir);
     snprintf(path, sizeof path, "%s/holdfast.db", dir);
     char *message = NULL;
@@ -230,6 +231,7 @@ static bool fits_here(const hf_store *s, size_t n) {
 static void commit(hf_store *s) {
     uv_prepare_stop(&s->before_wait);
     uv_check_stop(&s->behind_wait);
+    uv_idle_stop(&s->no_wait);
     size_t n = s->n_waiting;
     if (!take_batch(s)) return;
     s->running = true;
@@ -244,11 +246,13 @@ static void commit(hf_store *s) {
 static void on_retry(uv_timer_t *retry) { commit(retry->data); }
 static void on_prepare(uv_prepare_t *prepare) { commit(prepare->data); }
 static void on_check(uv_check_t *check) { commit(check->data); }
+static void on_no_wait(uv_idle_t *idle) { (void)idle; }
 
 void hf_store_commit(hf_store *s) {
     if (s->running || s->refuses || s->dead || !s->waiting) return;
     uv_prepare_start(&s->before_wait, on_prepare);
     uv_check_start(&s->behind_wait, on_check);
+    uv_idle_start(&s->no_wait, on_no_wait);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -272,6 +276,7 @@ void hf_store_close(hf_store *s) {
     if (!s->n_handles) return free(s);
     uv_close((uv_handle_t *)&s->before_wait, on_closed);
     uv_close((uv_handle_t *)&s->behind_wait, on_closed);
+    uv_close((uv_handle_t *)&s->no_wait, on_closed);
     uv_close((uv_handle_t *)&s->retry, on_closed);
 }
 

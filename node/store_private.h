@@ -19,6 +19,7 @@ struct hf_store {
     uv_work_t work;
     uv_prepare_t before_wait;
     uv_check_t behind_wait;
+    uv_idle_t no_wait; /* what comes while a commit is told of, before the wait, must not lie there until something else happens */
     uv_timer_t retry;
     unsigned n_handles; /* that are not closed yet */
     sqlite3 *writer, *reader;
