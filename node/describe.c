@@ -70,7 +70,7 @@ static bool is_loopback(const char *host) { return !strncmp(host, "127.", 4) || 
 
 /* The HTTP port takes peers over WebSocket. With TLS it does so under the names of its certificate, which the operator knows (--announce); and what listens
  * on this machine alone stands behind a proxy, unless the node's other addresses are such, too. */
-static bool has_wsock(const hf_node *node) {
+bool hf_describe_has_wsock(const hf_node *node) {
     const hf_options *o = node->options;
     bool ip = strchr(o->http_host, ':') || (o->http_host[0] >= '0' && o->http_host[0] <= '9');
     return node->http && !o->tls_cert && ip && (!is_loopback(o->http_host) || is_loopback(o->p2p_host));
@@ -86,7 +86,7 @@ static void collect(const hf_node *node, addresses *ret) {
         add_place(node, &rtc, ret);
     }
     snprintf(wsock.rest, sizeof wsock.rest, "/tcp/%d/ws", node->http ? hf_http_port(node->http) : 0);
-    if (ret->n && has_wsock(node)) add_place(node, &wsock, ret);
+    if (ret->n && hf_describe_has_wsock(node)) add_place(node, &wsock, ret);
 }
 
 void hf_describe_first_address(const hf_node *node, hf_buf *buf) {

@@ -1,10 +1,15 @@
 /* http_peer: the WebSocket carriage of the peer, at / and /p2p: a js peer cannot dial a path. */
 #define OPENSSL_API_COMPAT 0x10101000L /* SHA1_Init: with no look-up of an algorithm, which allocates, and crashes when it cannot */
+#include "../core/codec/multiaddr.h"
+#include "describe.h"
 #include "http_private.h"
 
+#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { FRAME_MAX = 16 << 20, PONG_QUEUED_MAX = 16 * 1024, KEY_LEN = 24, CLOSE_LINGER_MS = 2000 };
 
@@ -119,6 +124,22 @@ static void add_accept(hf_buf *buf, hf_bytes key) {
     hf_buf_add_str(buf, text);
 }
 
+/* Where it comes from, as a multiaddr; nothing where that would be a proxy. */
+static void add_remote(const hf_client *c, hf_buf *buf) {
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    char host[INET6_ADDRSTRLEN], text[96];
+    if (!hf_describe_has_wsock(c->http->node) || getpeername(c->fd, (struct sockaddr *)&a, &len)) return;
+    bool v6 = a.ss_family == AF_INET6;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
+    bool mapped = v6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+    const void *ip = mapped ? (const void *)&six->sin6_addr.s6_addr[12] : v6 ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
+    if (!inet_ntop(v6 && !mapped ? AF_INET6 : AF_INET, ip, host, sizeof host)) return;
+    snprintf(text, sizeof text, "/%s/%s/tcp/%u/ws", v6 && !mapped ? "ip6" : "ip4", host, ntohs(v6 ? six->sin6_port : four->sin_port));
+    if (hf_multiaddr_parse(hf_str(text), buf, NULL)) hf_buf_clear(buf);
+}
+
 unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
     hf_bytes key = head->fields[HF_HTTP_WEBSOCKET_KEY];
     hf_node *node = c->http->node;
@@ -140,7 +161,12 @@ unsigned hf_peer_begin(hf_client *c, const hf_http_head *head) {
     hf_client_send(c, hf_buf_bytes(buf), HF_BYTES(NULL, 0));
     c->channel = (hf_channel){.via = "ws", .send = ws_send, .close = ws_close};
     c->channel_up = true;
-    if (!hf_node_channel_up(node, &c->channel, false, NULL, HF_BYTES(NULL, 0))) return 0;
+    hf_buf remote;
+    hf_buf_init(&remote, &node->mem);
+    add_remote(c, &remote);
+    hf_err err = hf_node_channel_up(node, &c->channel, false, NULL, hf_buf_bytes(&remote));
+    hf_buf_deinit(&remote);
+    if (!err) return 0;
     c->channel_up = false; /* never told to the core */
     hf_client_shut(c);
     return 0;
