@@ -15,6 +15,8 @@ enum {
     TRIES_MAX = 3,
     ASKED_MAX = 6,
     TRY_MS = 5000,
+    PAUSE_MS = 30000,
+    PAUSE_MS_MAX = 16 * 60000,
     GRACE_MS = 10000,
 };
 
@@ -35,7 +37,7 @@ typedef struct session {
     bool inbound, started;
     state state;
     unsigned n_tries, n_asked;
-    uint64_t deadline_ms, sent_ms;
+    uint64_t deadline_ms, sent_ms, pause_ms, asked_ms; /* pause: before the next three tries; asked: when n_asked began to count */
     hf_buf in;
     uint8_t addrs[DIAL_ADDRS_MAX][ADDR_BYTES_MAX]; /* to be dialled */
     uint8_t lens[DIAL_ADDRS_MAX];
@@ -155,6 +157,13 @@ static void give_up(hf_dcutr *d, session *s, const char *reason) {
     enter(d, s, RESTING, UINT64_MAX);
 }
 
+/* What was in the way may pass: a port that an earlier connection still holds, a NAT that starts anew. */
+static void rest(hf_dcutr *d, uint64_t now_ms, session *s) {
+    s->n_tries = 0;
+    s->pause_ms = !s->pause_ms ? PAUSE_MS : s->pause_ms < PAUSE_MS_MAX ? 2 * s->pause_ms : PAUSE_MS_MAX;
+    enter(d, s, RESTING, now_ms + s->pause_ms);
+}
+
 static void dial(session *s, uint64_t at_ms, bool as_dialer) {
     s->dial_due = true;
     s->dial_ms = at_ms;
@@ -168,7 +177,8 @@ static void punch(hf_dcutr *d, uint64_t now_ms, session *s) {
         return;
     }
     if (s->n_tries++ >= TRIES_MAX) {
-        give_up(d, s, "dcutr: no direct connection after three tries");
+        if (!s->pause_ms) give_up(d, s, "dcutr: no direct connection after three tries");
+        rest(d, now_ms, s);
         return;
     }
     hf_err err = hf_swarm_stream_open_on(d->swarm, now_ms, s->conn, HF_TEXT(HF_DCUTR_PROTOCOL), d->tag, &s->stream);
@@ -237,6 +247,7 @@ static void stream_data(hf_dcutr *d, uint64_t now_ms, session *s, hf_bytes bytes
 /* Only the peer that we called may ask us, and only over the connection that it was called by. */
 static void stream_in(hf_dcutr *d, uint64_t now_ms, const hf_swarm_out *e) {
     session *s = *session_at(d, e->conn);
+    if (s && now_ms - s->asked_ms >= PAUSE_MS) s->asked_ms = now_ms, s->n_asked = 0;
     if (!s || s->inbound || s->stream || s->state == GRACE || s->n_asked++ >= ASKED_MAX) {
         hf_swarm_stream_reset(d->swarm, now_ms, e->stream);
         return;
@@ -353,7 +364,7 @@ static void late(hf_dcutr *d, uint64_t now_ms, session *s) {
         enter(d, s, RESTING, UINT64_MAX);
         break;
     case GRACE: hf_swarm_conn_close(d->swarm, now_ms, s->conn, "a direct connection took its place"); break;
-    case RESTING: break;
+    case RESTING: if (s->started) punch(d, now_ms, s);
     }
 }
 

@@ -3,11 +3,12 @@
  * The peer that was called through the relay (B) starts: first it dials the addresses of the caller (A) that identify told; when that does
  * not help, both tell each other their addresses on /libp2p/dcutr, B measures the round trip, and both dial at the same moment: A at once
  * when SYNC comes, B half a round trip after it sent SYNC. Whoever's SYN arrives where, A is the dialer and B the listener of all that runs
- * on that channel: DIAL says which (`dialer` is what hf_swarm_conn_open wants). Three tries of 5 s. Once a direct connection stands,
+ * on that channel: DIAL says which (`dialer` is what hf_swarm_conn_open wants). Three tries of 5 s; three more after 30 s,
+ * then after twice as long each time, at most 16 min. Once a direct connection stands,
  * the relayed ones to this peer are closed 10 s later.
  * Dialled are public IPs only (any_address: everything, for networks without NAT). Addresses that we tell: hf_swarm_addresses, and
  * those under which others see us.
- * Limits: messages 4 KiB; 64 relayed connections at once; 8 addresses a DIAL; 6 times that a peer may make us dial, a connection.
+ * Limits: messages 4 KiB; 64 relayed connections at once; 8 addresses a DIAL; 6 times in 30 s that a peer may make us dial, a connection.
  */
 #ifndef HF_DCUTR_H
 #define HF_DCUTR_H
@@ -28,7 +29,7 @@ typedef enum hf_dcutr_kind {
     HF_DCUTR_DIAL,     /* peer, addrs, at_ms, dialer: dial all of them at that time, from the port that we listen on where that is possible;
                           hand channels that come up to hf_swarm_conn_open with `dialer` and `peer` as the expected one; nothing on failure */
     HF_DCUTR_UPGRADED, /* peer: there is a direct connection now */
-    HF_DCUTR_FAILED,   /* peer, reason: there is none, and it is not tried any more on this relayed connection */
+    HF_DCUTR_FAILED,   /* peer, reason: there is none; told once. After a pause it is tried again, as long as the relayed one stands */
 } hf_dcutr_kind;
 typedef struct hf_dcutr_out {
     hf_dcutr_kind kind;

@@ -140,15 +140,30 @@ HF_TEST(dcutr_makes_both_dial_at_once) {
     stop(&m, &p);
 }
 
-HF_TEST(dcutr_gives_up_after_three_tries) {
+HF_TEST(dcutr_rests_after_three_tries) {
     mesh m;
     punch p = {.meet = false};
     CHECK_ERR(start(&m, &p), HF_OK);
-    mesh_wait(&m, 60000);
+    mesh_wait(&m, 45000);
     CHECK_U64(count(&p, 1, HF_DCUTR_DIAL), 4);
     CHECK_U64(count(&p, 2, HF_DCUTR_DIAL), 3);
     CHECK_U64(count(&p, 1, HF_DCUTR_FAILED), 1);
     CHECK(hf_swarm_connected(m.nodes[1].swarm, mesh_id(&m, 2))); /* relayed as before */
+    mesh_wait(&m, 23000);
+    CHECK_U64(count(&p, 1, HF_DCUTR_DIAL), 7);
+    CHECK_U64(count(&p, 1, HF_DCUTR_FAILED), 1);
+    stop(&m, &p);
+}
+
+HF_TEST(dcutr_gets_through_when_what_stood_in_the_way_has_gone) {
+    mesh m;
+    punch p = {.meet = false};
+    CHECK_ERR(start(&m, &p), HF_OK);
+    mesh_wait(&m, 45000);
+    CHECK(!is_direct(&m));
+    p.meet = true;
+    mesh_wait(&m, 10000);
+    CHECK(is_direct(&m));
     stop(&m, &p);
 }
 
