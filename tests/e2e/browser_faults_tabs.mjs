@@ -1,7 +1,7 @@
 /* Two tabs that fight, and tabs that the browser freezes or that hang. */
 import { Chromium } from './cdp.mjs'
 import { exactly, insist, pause, post, profileOf, proxyOf, start, warm } from './browser_kit.mjs'
-import { equal, hasPeers, inMode, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
+import { equal, hasPeers, inMode, nInvitations, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
 
 const LOCKS = 'navigator.locks.query().then(q => q.held.filter(l => l.name === "holdfast-network").map(l => l.clientId).join())'
 
@@ -47,6 +47,7 @@ test('the tab that networks is frozen: another takes over at once; thawed, it is
   await two.evaluate(async () => fetch('/', { headers: { accept: 'text/html', 'holdfast-render': 'local' } }))
   const holder = await two.run(LOCKS)
   equal(await one.run('document.visibilityState'), 'hidden', 'the first tab')
+  for (const side of [far, two]) await until('an invitation', () => side.evaluate(nInvitations))
   await node.kill()
   await two.mode('peer')
   await one.freeze()
@@ -82,6 +83,7 @@ test('the tab that networks hangs: the one that is looked at takes its turn; whe
   await hasPeers(tab, 1)
   await insist(tab, 'before')
   await warm(tab)
+  for (const page of [tab, far]) await until('an invitation', () => page.evaluate(nInvitations))
   await node.kill()
   const locks = () => tab.evaluate(LOCKS)
   const holder = await locks()

@@ -1,5 +1,5 @@
 /* Browsers that introduce browsers, with every node dead: who has a way to two others is the one through whom they meet. */
-import { addTodo, equal, hasPeers, inMode, Node, ok, profile, run, settled, shown, showsText, tempDir, test, until, visit } from './kit.mjs'
+import { addTodo, equal, hasPeers, inMode, nInvitations, Node, ok, profile, run, settled, shown, showsText, tempDir, test, until, visit } from './kit.mjs'
 
 const node = await Node.make()
 const URL = node.origin + '/'
@@ -17,17 +17,8 @@ async function goes (name) {
   delete people[name]
 }
 
-/** It could come back to so many others without anybody's help: it keeps their standing invitations. */
-const invited = ({ page }, n) => until(`invitations of ${n} others`, () => page.evaluate(n => new Promise(resolve => {
-  const open = indexedDB.open('holdfast')
-  open.onsuccess = () => {
-    const get = open.result.transaction('meta').objectStore('meta').get('invites')
-    get.onsuccess = () => {
-      open.result.close()
-      resolve(Object.values(get.result ?? {}).filter(list => list.length).length >= n)
-    }
-  }
-}), n))
+/** It could come back to so many others without anybody's help. */
+const invited = ({ page }, n) => until(`invitations of ${n} others`, async () => await page.evaluate(nInvitations) >= n)
 
 /** What one writes, all the others show. */
 async function allHear (writer, text) {

@@ -170,6 +170,18 @@ export const inMode = (page, wanted, ms) => page.waitForFunction(m => document.d
 export const hasPeers = (page, n) => page.waitForFunction(m => Number(document.documentElement.dataset.peers) >= m, n, { timeout: 20_000 })
 export const showsText = (page, text, ms) => page.waitForFunction(t => document.querySelector('main')?.innerText.includes(t), text, { timeout: ms ?? 15_000 })
 
+/** To be evaluated in a page: of how many others it keeps a standing invitation, so that it comes back to them without anybody's help. */
+export const nInvitations = () => new Promise(resolve => {
+  const open = indexedDB.open('holdfast')
+  open.onsuccess = () => {
+    const get = open.result.transaction('meta').objectStore('meta').get('invites')
+    get.onsuccess = () => {
+      open.result.close()
+      resolve(Object.values(get.result ?? {}).filter(list => list.length).length)
+    }
+  }
+})
+
 export async function addTodo (page, text) {
   await page.fill('input[name=text]', text)
   await page.press('input[name=text]', 'Enter')
