@@ -47,7 +47,7 @@ test('an hour ahead, an hour behind, and right: all merge, whoever writes last w
     for (const [i, page] of [ahead, behind, right, behind, ahead, behind].entries()) {
       texts[0] = `${name}, edit ${i}`
       ok(await edit(page, id, { text: texts[0] }), `${texts[0]} was taken`)
-      for (const reader of all) await showsText(reader, texts[0])
+      for (const reader of all) await showsText(reader, texts[0], 45_000)
     }
   }
   await chain('with the node')

@@ -36,7 +36,7 @@ test('storage is evicted four times in mid-write, with a node: each acknowledged
   }
   await Promise.all([write(), evict()])
   await exactly(node, texts)
-  await until('the replica is whole again', async () => (await stored(page)).blocks >= 30)
+  await until('the replica is whole again', async () => (await stored(page)).blocks >= 30, 45_000)
   await node.kill()
   await page.goto(node.origin)
   await settled(page)

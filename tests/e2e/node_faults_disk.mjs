@@ -108,7 +108,7 @@ test('less than 16 MiB left on the disk: forms are refused before it is full', a
   node.faults.diskFree = 8 << 20
   let n = 0 /* a disk is asked once a second */
   await until('it refuses', async () => (await post(node, '/todos', { text: `no room ${++n}`, op: `no-room-${n}` })).status === 503)
-  ok(/MiB are free/.test(node.log), node.log)
+  await until('the log says why', () => /MiB are free/.test(node.log))
   node.faults.diskFree = 0
   await until('it works again', () => ready(node))
   equal((await post(node, '/todos', { text: `no room ${n}`, op: `no-room-${n}` })).status, 303, 'sent again')

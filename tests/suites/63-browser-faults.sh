@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
-# What the browser's half survives (docs/reference/browser.md): two rows of programs side by side, since most of their time is waiting.
+# What the browser's half survives (docs/reference/browser.md).
 # `63-browser-faults.sh FILE [PART]` runs one of them, or its tests whose name contains PART.
 set -u
 cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] && exec node tests/e2e/browser_faults.mjs "$@"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-row() { for file in "$@"; do node tests/e2e/browser_faults.mjs "$file" >"$logs/$file" 2>&1; done; }
-row storage clock xss &
-row worker tabs poison
-wait
+files="storage clock xss worker tabs poison"
+for file in $files; do node tests/e2e/browser_faults.mjs "$file" >"$logs/$file" 2>&1; done
 
 n_passed=0
 n_failed=0
-for file in storage clock xss worker tabs poison; do
+for file in $files; do
     line=$(tail -n 1 "$logs/$file")
     if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
         sed '$d' "$logs/$file"
