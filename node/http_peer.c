@@ -126,7 +126,7 @@ static void add_accept(hf_buf *buf, hf_bytes key) {
 
 /* Where it comes from, as a multiaddr; nothing where that would be a proxy. */
 static void add_remote(const hf_client *c, hf_buf *buf) {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     char host[INET6_ADDRSTRLEN], text[96];
     if (!hf_describe_has_wsock(c->http->node) || getpeername(c->fd, (struct sockaddr *)&a, &len)) return;
