@@ -3,4 +3,4 @@ import { run } from './kit.mjs'
 
 const [file] = process.argv.splice(2, 1)
 await import(`./browser_faults_${file}.mjs`)
-await run({ tries: 2 })
+await run()

@@ -17,7 +17,7 @@ const clockOff = ms => `{
 /* A browser whose clock is off, in its pages and its worker. */
 async function browserOf (node, ms) {
   const proxy = await hauntedBy(node, clockOff(ms))
-  const profile = await profileOf()
+  const profile = await profileOf({ watched: true })
   await profile.addInitScript(clockOff(ms))
   const page = await visit(profile, proxy.origin)
   page.proxy = proxy

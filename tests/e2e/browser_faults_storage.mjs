@@ -192,7 +192,7 @@ const ABORTS = `{
 test('transactions are aborted at random, with a node and without: each acknowledged form is there once', async () => {
   const node = await start()
   const proxy = await hauntedBy(node, ABORTS)
-  const page = await visit(await profileOf(), proxy.origin)
+  const page = await visit(await profileOf({ watched: true }), proxy.origin)
   await warm(page)
   const haunt = rate => page.context().serviceWorkers()[0].evaluate(rate => {
     self.aborts.rate = rate

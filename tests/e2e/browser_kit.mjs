@@ -9,8 +9,8 @@ import { browser, equal, freePort, Node, onExit, tempDir, until } from './kit.mj
 const ROOT = new URL('../..', import.meta.url).pathname
 
 export const start = async options => (await Node.make(options)).start()
-export const profileOf = async options => {
-  const context = await (await browser()).newContext(options)
+export const profileOf = async ({ watched, ...options } = {}) => {
+  const context = await (await browser({ watched })).newContext(options)
   context.setDefaultTimeout(20_000)
   return context
 }

@@ -55,7 +55,7 @@ test('only the database deleted, under a running worker: it starts afresh', asyn
 
 test('no room: it is said, nothing is acknowledged that was not kept, and it ends when there is room', async () => {
   const node = await start()
-  const page = await visit(await profileOf(), node.origin)
+  const page = await visit(await profileOf({ watched: true }), node.origin)
   await addTodo(page, 'there was room')
   await showsText(page, 'there was room')
   const kept = await stored(page)
