@@ -227,7 +227,7 @@ build/fuzzed/node.a: $(call objects,fuzzed,$(filter-out node/main.c,$(NODE))) $(
 	@rm -f $@; $(AR) rcs $@ $^
 build/fuzz/node/%: build/fuzzed/node/%_fuzz.o build/fuzzed/node.a build/fuzzed/core.a
 	@mkdir -p $(@D); $(CC) $(CHECKED) -fuse-ld=lld -fsanitize=fuzzer $^ -o $@ $(CORE_LIBS) -Wl,--as-needed $(NODE_LIBS)
-fuzz: $(foreach f,$(FUZZERS:%_fuzz.c=%),$(if $(findstring $(ONLY),$f),build/fuzz/$f))
+fuzz: $(foreach f,$(FUZZERS:%_fuzz.c=build/fuzz/%),$(if $(or $(findstring $(ONLY),$f),$(if $(ONLY),,all)),$f))
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(^:build/fuzz/%=%)
 
 # All of them in one program that takes a target's name first: for the tests, over the objects of the unit tests, so that only the targets themselves are
