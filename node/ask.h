@@ -44,4 +44,6 @@ bool hf_verb_run(hf_ask *ask);
 bool hf_verb_is_known(const char *word);
 /* Lines for `holdfast help`. */
 void hf_verb_print_help(void);
+/* One line of the help: the verb, the words that follow it, what it does. */
+void hf_verb_print(const char *name, const char *words, const char *what);
 #endif

@@ -40,24 +40,26 @@ static int version(int argc, char **argv) {
 
 static int help(int argc, char **argv);
 
-static const struct verb { const char *name, *help; int (*run)(int argc, char **argv); } VERBS[] = {
-    {"serve", "[APP] [FLAG]...   serve an app folder and replicate it", serve},
-    {"new", "NAME              make an app folder that runs at once", hf_new_app},
-    {"id", "[--dir DIR] [--json]  print a node's peer ID, and with --json where it listens", hf_show_id},
-    {"file", "add|get|list|drop ...  files and folders, as IPFS keeps them", hf_file_command},
-    {"block", "put|get ...         single blocks", hf_block_command},
-    {"car", "import|export ...    archives of blocks", hf_car_command},
-    {"p2pd", "[FLAG]...         a bare libp2p peer, driven over a socket like go-libp2p-daemon", hf_p2pd_run},
-    {"sim", "[FLAG]...         a network of peers under virtual time, with faults: see sim --help", hf_sim_command},
-    {"version", "                  print the version", version},
-    {"help", "                  print this", help},
+/* What runs by itself; the verbs that ask a running node stand in verbs.c. */
+static const struct verb { const char *name, *words, *help; int (*run)(int argc, char **argv); } VERBS[] = {
+    {"serve", "[APP] [FLAG]...", "serve an app folder and replicate it; see serve --help", serve},
+    {"new", "NAME", "make an app folder that runs at once", hf_new_app},
+    {"id", "[--dir DIR] [--json]", "print a node's peer ID, and with --json where it listens", hf_show_id},
+    {"file", "add|get|list|drop", "files and folders, as IPFS keeps them", hf_file_command},
+    {"block", "put|get", "single blocks", hf_block_command},
+    {"car", "import|export", "archives of blocks", hf_car_command},
+    {"p2pd", "[FLAG]...", "a bare libp2p peer, driven over a socket like go-libp2p-daemon", hf_p2pd_run},
+    {"sim", "[FLAG]...", "a network of peers under virtual time, with faults; see sim --help", hf_sim_command},
+    {"version", "", "print the version", version},
+    {"help", "", "print this", help},
 };
 
 static int help(int argc, char **argv) {
     (void)argc, (void)argv;
     puts("holdfast: web apps that outlive their servers\n");
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) hf_verb_print(VERBS[i].name, VERBS[i].words, VERBS[i].help);
+    puts("\nAsked of a node that runs:\n");
     hf_verb_print_help();
-    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) printf("  holdfast %-8s %s\n", VERBS[i].name, VERBS[i].help);
     return 0;
 }
 

@@ -47,10 +47,10 @@ static void peers(hf_ask *ask) {
 
 /* ---- the table ---- */
 
-static const struct verb { const char *name, *help; void (*run)(hf_ask *ask); } VERBS[] = {
-    {"peers", "                  who is connected, and how", peers},
-    {"why", "ENTRY|PEER         where an entry or a peer stands, and what it waits for", hf_verb_why},
-    {"db", "ls|create|open|...   OrbitDB databases: make, open, read, write, grant", hf_verb_db},
+static const struct verb { const char *name, *words, *help; void (*run)(hf_ask *ask); } VERBS[] = {
+    {"peers", "", "who is connected, and how", peers},
+    {"why", "ENTRY|PEER", "where an entry or a peer stands, and what it waits for", hf_verb_why},
+    {"db", "ls|create|open|...", "OrbitDB databases: make, open, read, write, grant", hf_verb_db},
 };
 
 static const struct verb *find(const char *word) {
@@ -67,6 +67,8 @@ bool hf_verb_run(hf_ask *ask) {
     return verb != NULL;
 }
 
+void hf_verb_print(const char *name, const char *words, const char *what) { printf("  holdfast %-8s %-20s %s\n", name, words, what); }
+
 void hf_verb_print_help(void) {
-    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) printf("  holdfast %-8s %s\n", VERBS[i].name, VERBS[i].help);
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) hf_verb_print(VERBS[i].name, VERBS[i].words, VERBS[i].help);
 }
