@@ -415,7 +415,6 @@ export class Replica {
     clearTimeout(this.timer)
     clearTimeout(this.retryTimer)
     this.warm.stop()
-    /* Of a transaction on a database that was taken away nothing is heard any more. */
     if (this.committing) await new Promise(resolve => { this.idle = resolve; setTimeout(resolve, CLOSE_MS) })
     for (const w of this.waiting) w.reject(new Error('this replica was closed'))
     this.store.close()

@@ -25,6 +25,8 @@ const inTime = request => new Promise((resolve, reject) => {
 })
 
 export class Store {
+  #underWay = new Set() /* what ends each call that has not been answered */
+
   static async open () {
     const store = new Store()
     const request = indexedDB.open(NAME, 1)
@@ -37,6 +39,7 @@ export class Store {
     /* A later release that wants to change the schema, or a user who clears the data, must not wait for us. */
     const lost = () => {
       store.gone = true
+      for (const end of store.#underWay) end(new Error('the database was taken away'))
       store.lost()
     }
     store.db.onversionchange = () => {
@@ -52,12 +55,24 @@ export class Store {
 
   close () { this.db.close() }
 
+  /* Of what is under way when a database is taken away nothing is heard any more: it fails then. */
+  #heard (promise) {
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject)
+      const end = settle => value => {
+        this.#underWay.delete(reject)
+        settle(value)
+      }
+      promise.then(end(resolve), end(reject))
+    })
+  }
+
   /** All blocks behind place `after` up to `upTo` in stored order, some at a time: [{key, address, cid, block}]. */
   async * slices (after = 0, upTo = Infinity) {
     for (let from = after; from < upTo;) {
       const blocks = this.db.transaction('blocks').objectStore('blocks')
       const range = upTo === Infinity ? IDBKeyRange.lowerBound(from, true) : IDBKeyRange.bound(from, upTo, true, false)
-      const [keys, slice] = await Promise.all([done(blocks.getAllKeys(range, SLICE)), done(blocks.getAll(range, SLICE))])
+      const [keys, slice] = await this.#heard(Promise.all([done(blocks.getAllKeys(range, SLICE)), done(blocks.getAll(range, SLICE))]))
       if (!keys.length) return
       yield slice.map((record, i) => ({ key: keys[i], ...record }))
       from = keys[keys.length - 1]
@@ -67,14 +82,14 @@ export class Store {
   /** Where the store ends now: what is derived from it can tell later whether it is still so. null: it is empty. */
   async mark () {
     const blocks = this.db.transaction('blocks').objectStore('blocks')
-    const [last, n] = await Promise.all([done(blocks.openCursor(null, 'prev')), done(blocks.count())])
+    const [last, n] = await this.#heard(Promise.all([done(blocks.openCursor(null, 'prev')), done(blocks.count())]))
     return last && { key: last.key, cid: last.value.cid, n }
   }
 
   /** Are all those blocks there? */
   async holds ({ key, cid, n }) {
     const blocks = this.db.transaction('blocks').objectStore('blocks')
-    const [last, count] = await Promise.all([done(blocks.get(key)), done(blocks.count(IDBKeyRange.upperBound(key)))])
+    const [last, count] = await this.#heard(Promise.all([done(blocks.get(key)), done(blocks.count(IDBKeyRange.upperBound(key)))]))
     return count === n && last !== undefined && String(last.cid) === String(cid)
   }
 
@@ -95,7 +110,7 @@ export class Store {
     return this.#committed(tx)
   }
 
-  async get (key) { return done(this.db.transaction('meta').objectStore('meta').get(key)) }
+  async get (key) { return this.#heard(done(this.db.transaction('meta').objectStore('meta').get(key))) }
 
   async set (key, value) {
     const tx = this.db.transaction('meta', 'readwrite', { durability: 'strict' })
@@ -107,16 +122,16 @@ export class Store {
   async setOnce (key, value) {
     const tx = this.db.transaction('meta', 'readwrite', { durability: 'strict' })
     const meta = tx.objectStore('meta')
-    const there = await done(meta.get(key))
+    const there = await this.#heard(done(meta.get(key)))
     if (there === undefined) meta.put(value, key)
     await this.#committed(tx)
     return there === undefined ? value : there
   }
 
   #committed (tx) {
-    return new Promise((resolve, reject) => {
+    return this.#heard(new Promise((resolve, reject) => {
       tx.oncomplete = () => resolve()
       tx.onabort = () => reject(tx.error ?? new Error('the transaction was aborted'))
-    })
+    }))
   }
 }

@@ -65,6 +65,42 @@ test('storage is evicted with no node: what another browser has comes back, what
   equal([...page.errors, ...far.errors], [], 'errors')
 })
 
+/* Chromium says no more of what was under way on a database that it takes away; so it is here, in the first life of a worker, at the first read and in a commit. */
+const TAKEN = `{
+  const { get, add } = IDBObjectStore.prototype
+  const taken = (call, name) => {
+    let times = 1
+    IDBObjectStore.prototype[name] = function (...how) {
+      if (!times || (name === 'get' && how[0] !== 'secrets')) return call.apply(this, how)
+      times--
+      const { db } = this.transaction
+      setTimeout(() => { db.close(); db.dispatchEvent(new Event('close')) }, 20)
+      call.apply(this, how)
+      Object.defineProperties(this.transaction, { oncomplete: { set () {} }, onabort: { set () {} } })
+      return {}
+    }
+  }
+  taken(get, 'get')
+  taken(add, 'add')
+}`
+
+test('the database is taken away while the replica is opened, and in a commit: the next is opened by itself', async () => {
+  const node = await start()
+  const proxy = await hauntedBy(node, TAKEN)
+  const page = await visit(await profileOf(), proxy.origin)
+  await insist(page, 'one')
+  equal(await until('it speaks for itself', async () => await warm(page) === 'worker' && 'worker', 20_000), 'worker', 'served by')
+  proxy.how = 502
+  proxy.cut()
+  await inMode(page, 'local')
+  await insist(page, 'two')
+  await insist(page, 'three')
+  await onItsOwn(node, page, ['one', 'two', 'three'])
+  proxy.how = 'pass'
+  await exactly(node, ['one', 'two', 'three'])
+  equal(page.errors, [], 'errors')
+})
+
 /* ---- no room: Chromium's own quota, reached at three places ---- */
 
 test('the quota is reached while the worker is installed: the node serves, nothing is said to be kept here', async () => {
