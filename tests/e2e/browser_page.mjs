@@ -22,6 +22,7 @@ test('text, focus, selection, open details and scroll stay when somebody else ch
   await page.click('#hf-status-open')
   await page.focus('#new-text')
   await page.evaluate(() => document.querySelector('#new-text').setSelectionRange(2, 6))
+  await page.waitForFunction(() => document.querySelector('[data-hf=synced]').textContent !== 'not yet') /* the panel is open: what it says takes its room */
   await shifts(page)
   const items = await node.items()
   /* What changes in place moves nothing. */
