@@ -9,14 +9,7 @@
 
 enum { SIDES = 2, STEPS_MAX = 64, HEAL_MS = 120000, HEAL_STEP_MS = 50 };
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 typedef struct world {
     hf_shell sides[SIDES];
@@ -145,7 +138,6 @@ static void heal(world *w) {
     HF_ASSERT(!"they did not become equal");
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static world w;
     w = (world){.now_ms = 1000};

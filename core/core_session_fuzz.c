@@ -22,13 +22,6 @@ typedef struct world {
     bool broke; /* the core has no memory */
 } world;
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
 static void check(world *w, hf_err err) {
     HF_ASSERT(err != HF_NOMEM || w->shell.failed);
     if (err == HF_NOMEM) w->broke = true;
@@ -206,13 +199,12 @@ static void step(world *w, uint8_t what, hf_bytes bytes) {
     w->broke = true; /* whatever it said: a shell ends then */
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const uint8_t seed[32] = {2};
     static world w;
     if (!len) return 0;
-    w = (world){.mem = {resize, NULL}, .now_ms = 1000, .random = 1};
-    hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_shell_fill, .random_ctx = &w.random};
+    w = (world){.mem = {hf_fuzz_resize, NULL}, .now_ms = 1000, .random = 1};
+    hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_fuzz_fill, .random_ctx = &w.random};
     w.them = hf_swarm_new(&w.mem, &config);
     hf_shell_init(&w.shell, 1, data[0] & 1);
     w.shell.dialling = !w.shell.browser;
@@ -220,11 +212,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     connect(&w);
     run(&w);
     hf_bytes in = HF_BYTES(data + 1, len - 1);
-    for (size_t n = 0; in.len >= 3 && n < STEPS_MAX && !w.broke; n++) {
-        hf_bytes bytes = hf_sub(in, 3, (size_t)in.ptr[1] << 8 | in.ptr[2]);
-        step(&w, in.ptr[0] % 16, bytes);
-        in = hf_sub(in, 3 + bytes.len, in.len);
-    }
+    const uint8_t *head;
+    hf_bytes bytes;
+    for (size_t n = 0; n < STEPS_MAX && !w.broke && hf_fuzz_step(&in, 2, &head, &bytes); n++) step(&w, head[0] % 16, bytes);
     hf_shell_deinit(&w.shell);
     hf_swarm_free(w.them);
     return 0;

@@ -1,21 +1,14 @@
 /* A snapshot of a database added at run time, in any bytes, with checksums that fit: refused with a reason and nothing taken, or restored, and then saved
  * and restored again as the same. */
+#include "../tests/kit/fuzz.h"
 #include "codec/varint.h"
 #include "core.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { HEAD_LEN = 4 + 32 };
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 static hf_core *spare[2]; /* by type, without entries: making one costs more than most inputs do */
 static uint8_t head[HEAD_LEN];
 
@@ -85,7 +78,6 @@ static void learn_head(void) {
     hf_core_free(core);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (len < 3) return 0;
     if (!head[0]) learn_head();

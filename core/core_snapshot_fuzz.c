@@ -1,20 +1,12 @@
 /* A snapshot in any bytes, with checksums that fit: refused with a reason and nothing taken, or restored, and then saved and restored again as the same. */
+#include "../tests/kit/fuzz.h"
 #include "app/test_tools.h"
 #include "codec/varint.h"
 #include "core.h"
 
-#include <stdlib.h>
-
 enum { ID_AT = 4, ID_LEN = 32 };
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 static hf_core *spare; /* without entries: making one costs more than most inputs do */
 
 static void fill(void *ctx, uint8_t *out, size_t len) {
@@ -81,7 +73,6 @@ static void check_again(hf_core *core) {
     hf_core_free(other);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (len < 3) return 0;
     hf_core *core = take_core();

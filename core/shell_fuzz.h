@@ -3,6 +3,8 @@
 #define HF_SHELL_FUZZ_H
 #include "core.h"
 
+#include "../tests/kit/fuzz.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +28,7 @@ static inline void *hf_shell_resize(void *ctx, void *ptr, size_t old_len, size_t
         s->failed = true;
         return NULL;
     }
-    s->mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static inline void hf_shell_fill(void *ctx, uint8_t *out, size_t len) {
-    uint64_t *state = ctx;
-    for (size_t i = 0; i < len; i++) out[i] = (uint8_t)((*state = *state * 6364136223846793005u + 1442695040888963407u) >> 56);
+    return hf_fuzz_resize(&s->mem_out, ptr, old_len, new_len);
 }
 
 static inline hf_err hf_shell_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
@@ -66,7 +60,7 @@ static inline bool hf_shell_start(hf_shell *s, uint64_t now_ms) {
     };
     hf_core_config config = {
         .files = files, .n_files = HF_COUNT(files), .release = HF_TEXT("r"), .secrets = &s->secrets, .agent = HF_TEXT("f"), .by_session = !s->browser,
-        .wants_introductions = s->browser, .relayed = s->browser, .unix_offset_ms = 1700000000000, .names_peers = !s->browser, .random = hf_shell_fill,
+        .wants_introductions = s->browser, .relayed = s->browser, .unix_offset_ms = 1700000000000, .names_peers = !s->browser, .random = hf_fuzz_fill,
         .random_ctx = &s->random, .blocks = {hf_shell_block, s},
         .dialling = s->dialling ? &hf_host_dialling : NULL, .can_dial = hf_shell_can_dial,
     };
@@ -88,7 +82,7 @@ static inline bool hf_shell_start(hf_shell *s, uint64_t now_ms) {
 static inline void hf_shell_init(hf_shell *s, uint64_t seed, bool browser) {
     *s = (hf_shell){.random = seed, .browser = browser};
     s->mem = (hf_mem){hf_shell_resize, s};
-    hf_secrets_make(hf_shell_fill, &s->random, &s->secrets);
+    hf_secrets_make(hf_fuzz_fill, &s->random, &s->secrets);
 }
 
 static inline void hf_shell_keep(hf_shell *s, const hf_out *out) {

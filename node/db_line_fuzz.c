@@ -1,18 +1,10 @@
 /* A line of an import into each type of database (first byte): refused with a reason, or it has what the type asks for. */
 #include "db_line.h"
 
-#include <stdlib.h>
+#include "../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_db_line line;
     if (!len) return 0;

@@ -1,16 +1,11 @@
 /* An address to be dialled or listened at: what the system would take says the same place again. */
 #include "p2pd_address.h"
 
-#include <stdlib.h>
+#include "../tests/kit/fuzz.h"
+
 #include <string.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check(const hf_multiaddr *address, uint16_t port, const char *protocol) {
     struct sockaddr_storage place, again;
@@ -25,7 +20,6 @@ static void check(const hf_multiaddr *address, uint16_t port, const char *protoc
     hf_buf_deinit(&written);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_multiaddr address;
     uint16_t port;

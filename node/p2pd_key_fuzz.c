@@ -2,7 +2,8 @@
  * the same answer. */
 #include "p2pd_key.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "../tests/kit/fuzz.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (len < 2) return 0;
     hf_bytes in = HF_BYTES(data + 2, len - 2), key = hf_sub(in, 0, (size_t)data[0] << 8 | data[1]), signature = hf_sub(in, key.len, in.len);

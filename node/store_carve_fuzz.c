@@ -1,16 +1,10 @@
 /* Any bytes as a damaged database, and as the WAL beside it. What is found names itself rightly. */
 #include "store_carve.h"
+
+#include "../tests/kit/fuzz.h"
 #include "store_private.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void found(void *ctx, int64_t seq, hf_bytes cid, hf_bytes address, hf_bytes block) {
     (void)ctx;
@@ -29,9 +23,8 @@ static void carve(hf_bytes padded, hf_mem *mem) {
     hf_buf_deinit(&room);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf padded;
     hf_buf_init(&padded, &mem);
     hf_buf_add(&padded, HF_BYTES(data, len));

@@ -1,18 +1,11 @@
 /* An address of webrtc-direct, as bytes and as text: what is taken has a host, a port and the digest of a certificate. */
 #include "webrtc_private.h"
 
+#include "../tests/kit/fuzz.h"
 #include "../core/codec/multiaddr.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void check(hf_bytes address) {
     struct sockaddr_storage place;
@@ -24,9 +17,8 @@ static void check(hf_bytes address) {
     HF_ASSERT(!hf_multiaddr_read(address, &m, NULL) && !memcmp(&v4->sin_port, m.parts[1].value.ptr, 2) && !memcmp(certificate, m.parts[3].value.ptr + 2, 32));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf binary;
     check(HF_BYTES(data, len));
     hf_buf_init(&binary, &mem);

@@ -1,15 +1,9 @@
 /* Bytes from anywhere to the end of a WebSocket that is asked, come at once or cut in two: the same is made of them. The first byte says where to cut. */
 #include "wsock.h"
 
-#include <stdlib.h>
+#include "../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static bool feed(hf_bytes first, hf_bytes second, hf_buf *in, hf_buf *out) {
     hf_wsock *ws = hf_wsock_new(&mem, NULL);

@@ -1,16 +1,9 @@
 /* What reads as a form is written and reads again as the same fields. */
 #include "form.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check(hf_arena *arena, const hf_form *form) {
     hf_buf buf;
@@ -26,7 +19,6 @@ static void check(hf_arena *arena, const hf_form *form) {
     hf_buf_deinit(&buf);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_arena arena;
     hf_form form;

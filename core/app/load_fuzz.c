@@ -1,16 +1,8 @@
 /* A whole app folder from anybody, as a bundle: refused with a reason, or an app that answers for its front page, an unknown one, its API
  * and a form. */
+#include "../../tests/kit/fuzz.h"
 #include "bundle.h"
 #include "test_tools.h"
-
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void ask(sample *s, const char *method, const char *path) {
     hf_request request = sample_request(s, method, path);
@@ -19,9 +11,8 @@ static void ask(sample *s, const char *method, const char *path) {
     HF_ASSERT(sample_header(s, "content-security-policy").len > 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_file *files;
     size_t n;

@@ -1,18 +1,10 @@
 /* A manifest, and after a NUL the one template "p": either an app or a problem that names app.json or the template. */
 #include "app.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
-static hf_mem mem = {resize, NULL};
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes input = HF_BYTES(data, len), problem;
     size_t cut = hf_find(input, 0, 0);

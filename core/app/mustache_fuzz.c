@@ -1,18 +1,10 @@
 /* A template and what it is rendered over, with a NUL between: template and JSON. The template may include itself
  * ("a"). What compiles renders within its limits, and twice to the same bytes. */
+#include "../../tests/kit/fuzz.h"
 #include "../codec/json.h"
 #include "mustache.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void render(const hf_template *template, const hf_value *data) {
     hf_view root = hf_view_value(data);
@@ -29,7 +21,6 @@ static void render(const hf_template *template, const hf_value *data) {
     hf_buf_deinit(&marks);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_templates set;
     hf_arena arena;

@@ -3,16 +3,9 @@
  * applied; what is typed cannot open a script. */
 #include "test_tools.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static sample s;
 enum { REQUESTS_MAX = 16, OPERATIONS_MAX = 100 };
@@ -23,13 +16,6 @@ static void open_sample(void) {
     hf_arena_init(&keep, &mem);
     HF_ASSERT(sample_open(&s, &mem, &keep, &problem) == HF_OK);
     hf_arena_deinit(&keep);
-}
-
-static hf_bytes line(hf_bytes *rest) {
-    size_t end = hf_find(*rest, '\n', 0);
-    hf_bytes found = hf_sub(*rest, 0, end);
-    *rest = hf_sub(*rest, end + 1, rest->len);
-    return found;
 }
 
 static void read_header(hf_bytes text, hf_request *request) {
@@ -66,13 +52,13 @@ static void read_header(hf_bytes text, hf_request *request) {
 
 static hf_request read_request(hf_bytes input) {
     hf_request request = sample_request(&s, "GET", "/");
-    request.method = line(&input);
-    request.path = line(&input);
-    request.query = line(&input);
-    request.body = line(&input);
+    request.method = hf_fuzz_until(&input, '\n');
+    request.path = hf_fuzz_until(&input, '\n');
+    request.query = hf_fuzz_until(&input, '\n');
+    request.body = hf_fuzz_until(&input, '\n');
     request.content_type = HF_TEXT("application/x-www-form-urlencoded");
     if (hf_starts(request.path, HF_TEXT("/api/"))) request.content_type = HF_TEXT("application/json");
-    while (input.len) read_header(line(&input), &request);
+    while (input.len) read_header(hf_fuzz_until(&input, '\n'), &request);
     return request;
 }
 
@@ -90,16 +76,13 @@ static void check_answer(void) {
         HF_ASSERT(!sample_contains(s.answer.body, HF_TEXT("<x")));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes rest = HF_BYTES(data, len);
     if (!s.app) open_sample();
     for (int i = 0; i < REQUESTS_MAX && rest.len; i++) {
-        size_t end = hf_find(rest, 0, 0);
-        hf_request request = read_request(hf_sub(rest, 0, end));
+        hf_request request = read_request(hf_fuzz_until(&rest, 0));
         HF_ASSERT(sample_ask(&s, &request) == HF_OK);
         check_answer();
-        rest = hf_sub(rest, end + 1, rest.len);
     }
     if (s.time <= OPERATIONS_MAX) return 0;
     sample_close(&s); /* enough for one life */

@@ -1,18 +1,10 @@
 /* Fuzz: paths, and text on its way into and out of URLs and HTML. A line for the manifest's path, the rest as a request's. What a route is filled with comes out
  * of its URL again; what was made safe holds nothing unsafe. */
+#include "../../tests/kit/fuzz.h"
 #include "escape.h"
 #include "router.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static bool holds(hf_bytes s, const char *any) {
     for (; *any; any++)
@@ -52,7 +44,6 @@ static void check_route(hf_arena *arena, const hf_path *path, hf_bytes id) {
     hf_buf_deinit(&url);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_arena arena;
     hf_path path;

@@ -1,16 +1,9 @@
 /* Bytes that read are written as the same bytes; text that parses names the CID that its binary form names. */
 #include "cid.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check_same_bytes(const hf_cid *cid, hf_bytes bytes) {
     hf_buf buf;
@@ -34,7 +27,6 @@ static void check_text(hf_bytes text) {
     hf_buf_deinit(&buf);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes input = HF_BYTES(data, len);
     hf_cid cid;

@@ -2,16 +2,9 @@
  * within bounds. */
 #include "dag_cbor.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check(hf_arena *arena, const hf_value *v) {
     hf_buf first, second;
@@ -25,7 +18,6 @@ static void check(hf_arena *arena, const hf_value *v) {
     hf_buf_deinit(&second);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_arena arena;
     hf_value v;

@@ -2,16 +2,11 @@
  * whose text reads. */
 #include "ip.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
+
 #include <string.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check(const uint8_t *ip, bool v6, hf_bytes from) {
     uint8_t again[16];
@@ -25,7 +20,6 @@ static void check(const uint8_t *ip, bool v6, hf_bytes from) {
     hf_buf_deinit(&text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     uint8_t ip[16];
     hf_bytes in = HF_BYTES(data, len), none = HF_BYTES(NULL, 0);

@@ -2,16 +2,9 @@
  * stable. */
 #include "multiaddr.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 /* Binary -> text -> binary -> text: both pairs are equal, since varints have one form only. */
 static void check_binary(hf_bytes binary) {
@@ -31,7 +24,6 @@ static void check_binary(hf_bytes binary) {
     hf_buf_deinit(&text_again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes input = HF_BYTES(data, len);
     hf_multiaddr addr;

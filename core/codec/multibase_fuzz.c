@@ -2,16 +2,9 @@
  * every base. */
 #include "multibase.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check_bytes(hf_base base, hf_bytes bytes) {
     hf_buf text, again;
@@ -36,7 +29,6 @@ static void check_text(hf_bytes text) {
     hf_buf_deinit(&again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const hf_base bases[] = {HF_BASE16, HF_BASE32, HF_BASE58BTC, HF_BASE64, HF_BASE64URL};
     check_text(HF_BYTES(data, len));

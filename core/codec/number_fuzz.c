@@ -1,10 +1,11 @@
 /* Text that is a number is read as the C library reads it, and printed so that it is read as the same number again. */
 #include "number.h"
 
+#include "../../tests/kit/fuzz.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     char text[4096];
     double f, again;

@@ -1,16 +1,9 @@
 /* A message that reads to its end, written again field by field, reads as the same fields. */
 #include "protobuf.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 /* Writes the varint and byte fields anew; false when the message does not read. */
 static bool rewrite(hf_bytes message, hf_buf *ret) {
@@ -24,7 +17,6 @@ static bool rewrite(hf_bytes message, hf_buf *ret) {
     return !r.err;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_buf first, second;
     hf_buf_init(&first, &mem);

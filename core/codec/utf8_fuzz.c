@@ -1,18 +1,10 @@
 /* Both judges of UTF-8 say the same; steps cover all; what is repaired is well-formed, and unchanged when it was. */
 #include "utf8.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_bytes in = HF_BYTES(data, len);
     hf_arena arena;
     bool valid = hf_utf8_check(in), all = true;

@@ -1,7 +1,8 @@
 /* What reads is written as the same bytes. */
 #include "varint.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "../../tests/kit/fuzz.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     uint64_t value;
     size_t taken;

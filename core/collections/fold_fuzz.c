@@ -1,14 +1,7 @@
 /* A needle (up to the first NUL) is found in a text exactly when a plain search in the folded text finds it; folding twice is folding once. */
 #include "fold.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 static bool stands_in(hf_bytes what, hf_bytes text) {
     for (size_t i = 0; i + what.len <= text.len; i++)
@@ -16,9 +9,8 @@ static bool stands_in(hf_bytes what, hf_bytes text) {
     return false;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_needle needle;
     hf_bytes in = HF_BYTES(data, len), what = hf_sub(in, 0, hf_find(in, 0, 0)), text = hf_sub(in, what.len + 1, len);

@@ -1,5 +1,6 @@
 /* Any bytes as payloads of entries: a collection takes them in any order, shows the same, and what it shows can be
  * written again. */
+#include "../../tests/kit/fuzz.h"
 #include "../codec/dag_cbor.h"
 #include "collection.h"
 
@@ -8,13 +9,7 @@
 
 enum { ENTRIES_MAX = 64 };
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 #define FIELD(field_name, field_type, ...)                                                                             \
     { .name = HF_TEXT(field_name), .type = (field_type), __VA_ARGS__ }
@@ -86,7 +81,6 @@ static void compare(hf_arena *arena, const hf_collection *a, const hf_collection
     if (hf_collection_ignored(copy)) abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_arena arena;
     hf_arena_init(&arena, &mem);

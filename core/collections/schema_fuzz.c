@@ -1,17 +1,12 @@
 /* A manifest's JSON, then a line break, then what a form sent: a schema that is read has fields that obey its rules,
  * and what a form is allowed to say obeys them too. */
+#include "../../tests/kit/fuzz.h"
 #include "../codec/json.h"
 #include "schema.h"
 
 #include <stdlib.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check_field(hf_arena *arena, const hf_schema *schema, size_t i, hf_bytes form) {
     const hf_field *field = &schema->fields[i];
@@ -30,7 +25,6 @@ static void check_field(hf_arena *arena, const hf_schema *schema, size_t i, hf_b
     if (hf_field_parse(arena, field, value.as.s, &again, &refusal) || refusal || !hf_value_eq(&value, &again)) abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_arena arena;
     hf_arena_init(&arena, &mem);

@@ -2,6 +2,8 @@
  * S out and writing them down again gives the same bytes. */
 #include "crypto.h"
 
+#include "../../tests/kit/fuzz.h"
+
 #include <string.h>
 
 /* The shortest DER INTEGER of the one that begins at `from`; returns its length. */
@@ -25,7 +27,6 @@ static void check_canonical(hf_bytes der) {
     HF_ASSERT(hf_eq(HF_BYTES(again, 2 + r_len + s_len), der));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const uint8_t generator[33] = {2,    0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0,
                                           0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, 0x02, 0x9b, 0xfc, 0xdb, 0x2d,

@@ -1,16 +1,9 @@
 /* Fuzz: a CAR. The first byte gives the cut; any cut tells the same, and ends the same. */
 #include "car.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 typedef struct result { size_t n_roots, n_blocks, n_bytes; bool failed; hf_err end; } result;
 

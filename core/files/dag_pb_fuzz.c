@@ -1,16 +1,9 @@
 /* Fuzz: a block as a dag-pb node and what stands in it: what reads, written again in order, reads the same; UnixFS sizes and entries end. */
 #include "node.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check_again(const hf_dag_node *node) {
     hf_buf buf;

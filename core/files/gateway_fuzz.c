@@ -1,6 +1,7 @@
 /* Fuzz: a request to the gateway over a small tree that is always the same. Lines: path?query, accept, range, if-none-match, cache-control. An
  * answer has a head, ends, and is as long as it says; whatever is needed is missing. Then the same tree's bytes, spoilt by the input: export,
  * walk and path end. */
+#include "../../tests/kit/fuzz.h"
 #include "directory.h"
 #include "export.h"
 #include "gateway.h"
@@ -8,17 +9,9 @@
 #include "path.h"
 #include "walk.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 enum { KEPT_MAX = 64, KEPT_BYTES = 512 };
 static struct { uint8_t cid[HF_CID_LEN], bytes[KEPT_BYTES]; size_t len; } kept[KEPT_MAX];
@@ -59,17 +52,11 @@ static void make_tree(void) {
     hf_directory_free(d);
 }
 
-static hf_bytes line(hf_bytes *rest) {
-    hf_bytes front = hf_sub(*rest, 0, hf_find(*rest, '\n', 0));
-    *rest = hf_sub(*rest, front.len + 1, rest->len);
-    return front;
-}
-
 static void check_gateway(hf_bytes input) {
     hf_buf target;
     hf_cid cid;
     hf_buf_init(&target, &mem);
-    hf_bytes first = line(&input);
+    hf_bytes first = hf_fuzz_until(&input, '\n');
     if (first.len && first.ptr[0] == '/') { /* of our tree */
         HF_ASSERT(!hf_cid_read(HF_BYTES(root.cid, HF_CID_LEN), &cid));
         hf_cid_add_text(&target, &cid);
@@ -77,10 +64,10 @@ static void check_gateway(hf_bytes input) {
     hf_buf_add(&target, first);
     size_t mark = hf_find(hf_buf_bytes(&target), '?', 0);
     hf_gateway_request r = {.path = hf_sub(hf_buf_bytes(&target), 0, mark), .query = hf_sub(hf_buf_bytes(&target), mark + 1, target.len)};
-    r.accept = line(&input);
-    r.range = line(&input);
-    r.if_none_match = line(&input);
-    r.cache_control = line(&input);
+    r.accept = hf_fuzz_until(&input, '\n');
+    r.range = hf_fuzz_until(&input, '\n');
+    r.if_none_match = hf_fuzz_until(&input, '\n');
+    r.cache_control = hf_fuzz_until(&input, '\n');
     hf_gateway *g = hf_gateway_new(&mem, &r, (hf_block_source){get, NULL});
     uint64_t n = 0, length = 0;
     bool has_length = false, has_head = false;

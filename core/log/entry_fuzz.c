@@ -1,17 +1,9 @@
 /* A stranger's entry in any bytes. The two readers (of canonical blocks, of all others) must agree with the codec: what is called canonical is
  * what decoding and encoding again gives, and the signed bytes are the six fields in canonical form. */
+#include "../../tests/kit/fuzz.h"
 #include "../codec/dag_cbor.h"
 #include "canonical.h"
 #include "entry_read.h"
-
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void canonical(hf_arena *arena, hf_bytes bytes) {
     hf_value value;
@@ -39,9 +31,8 @@ static void signed_bytes(hf_arena *arena, const hf_entry *e) {
     hf_buf_deinit(&buf);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_entry entry;
     hf_fault fault = {NULL, 0};

@@ -1,19 +1,12 @@
 /* A stranger's identity block in any bytes: refused with a reason, or taken, and then the same each time. */
 #include "identity.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
+
 #include <string.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_identity identity, again;
     hf_fault fault = {NULL, 0};

@@ -3,19 +3,14 @@
  * the log must hold exactly its good entries and its own, traversed once each, newest first. */
 #include "log.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
+
 #include <string.h>
 
 enum { GOOD = 12, OPS_MAX = 64 };
 #define ADDRESS "/orbitdb/zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ3"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 typedef struct world {
     bool made;
@@ -130,7 +125,6 @@ static void settle(const world *w, hf_log *log) {
     HF_ASSERT(hf_log_n_pending(log) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static world w;
     if (!w.made) make(&w);

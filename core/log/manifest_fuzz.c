@@ -1,17 +1,10 @@
 /* A stranger's manifest, access controller or address in any bytes. What is taken is written again and must read the same. */
 #include "manifest.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/value.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void manifest(hf_arena *arena, hf_bytes bytes) {
     hf_manifest m, again;
@@ -47,9 +40,8 @@ static void address(hf_bytes text) {
     HF_ASSERT(hf_address_parse(HF_BYTES(canonical, sizeof canonical), again) == HF_OK && memcmp(digest, again, 32) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_arena_init(&arena, &mem);
     manifest(&arena, HF_BYTES(data, len));

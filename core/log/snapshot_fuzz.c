@@ -1,14 +1,7 @@
 /* A saved index in any bytes, with a checksum that fits: refused with a reason, or restored, and then saved as it was. */
 #include "snapshot.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 static void restore(hf_mem *mem, hf_bytes saved) {
     hf_log_config config = {.address = HF_TEXT("/orbitdb/zdpuA"), .seed = 7};
@@ -27,9 +20,8 @@ static void restore(hf_mem *mem, hf_bytes saved) {
     hf_log_free(log);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf saved;
     uint8_t checksum[32];
     hf_buf_init(&saved, &mem);

@@ -10,13 +10,7 @@
 enum { GOOD = 6, TAG_SYNC = HF_STRANGER_TAG_OURS + 1 };
 #define ADDRESS "/orbitdb/zdpuAymFFiGtazv2yxFnxQvy3KTn3PtSqs91WJzGdBTdu9kQ3"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem forever = {resize, NULL};
+static hf_mem forever = {hf_fuzz_resize, NULL};
 
 /* Made once: signing is slow. */
 static struct {
@@ -161,7 +155,6 @@ static void end(hf_stranger *s) {
     hf_arena_deinit(&u->store);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_SYNC_PROTOCOL ADDRESS, HF_HEADS_PROTOCOL ADDRESS, HF_BITSWAP_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 1, false, make, event, next, own, tick, end};

@@ -1,15 +1,9 @@
 /* Fuzz: a frame; when its parts read, written again they read the same. */
 #include "sync_message.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include <string.h>
 
 /* Reads a Have and writes it again. */
 static void rewrite_have(hf_bytes bytes, hf_buf *ret) {
@@ -28,7 +22,7 @@ static void rewrite_have(hf_bytes bytes, hf_buf *ret) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf frame, have;
     hf_buf_init(&frame, &mem);
     hf_buf_init(&have, &mem);

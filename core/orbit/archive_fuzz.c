@@ -1,19 +1,12 @@
 /* Fuzz: a CAR from anybody, judged as an import does it. What is refused has a reason; what is accepted is in order and whole. */
 #include "archive.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../files/car.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 /* False: refused. */
 static bool take(hf_archive *a, const hf_car_out *out, hf_bytes input, uint64_t end) {
@@ -42,7 +35,6 @@ static bool judge(hf_archive *a, hf_bytes input) {
     return !err;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes input = HF_BYTES(data, len), rest = input;
     hf_car *car = hf_car_new(&mem);

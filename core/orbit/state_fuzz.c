@@ -1,20 +1,11 @@
 /* Fuzz: a payload from anybody goes through keys, rights and operations. */
+#include "../../tests/kit/fuzz.h"
 #include "../codec/dag_cbor.h"
 #include "key.h"
 #include "rights.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_value payload;
     hf_buf buf;

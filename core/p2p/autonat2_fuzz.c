@@ -7,7 +7,7 @@
 static uint64_t dial; /* the last that was asked for */
 
 static void *make(hf_stranger *s) {
-    hf_autonat2_config config = {.serve = true, .any_address = true, .confidence = 1, .data_bytes = 300, .random = hf_stranger_fill, .random_ctx = &s->random};
+    hf_autonat2_config config = {.serve = true, .any_address = true, .confidence = 1, .data_bytes = 300, .random = hf_fuzz_fill, .random_ctx = &s->random};
     dial = 0;
     return hf_autonat2_new(&s->mem, s->us, HF_STRANGER_TAG_OURS, &config);
 }
@@ -36,7 +36,6 @@ static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) {
 static void tick(hf_stranger *s) { hf_autonat2_tick(s->self, s->now_ms); }
 static void end(hf_stranger *s) { hf_autonat2_free(s->self); }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_AUTONAT2_PROTOCOL, HF_AUTONAT2_BACK_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 1, false, make, event, next, own, tick, end};

@@ -1,17 +1,10 @@
 /* Fuzz: messages; what reads is written and reads the same. */
 #include "autonat2_message.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 static void check_message(hf_bytes input) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_autonat2_message m, again;
     hf_buf out;
     if (hf_autonat2_message_read(input, &m)) return;

@@ -1,17 +1,10 @@
 /* Fuzz: a message; what reads is written and reads the same. */
 #include "autonat_message.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_autonat_message m, again;
     hf_buf out;
     if (hf_autonat_message_read(HF_BYTES(data, len), &m)) return 0;

@@ -1,16 +1,8 @@
 /* Fuzz: a message; when it reads, its items written again read the same. */
 #include "bitswap_message.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/varint.h"
-
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 /* False: a block whose kind we do not have; it cannot be written. */
 static bool write_item(hf_bitswap_writer *w, const hf_bitswap_item *item) {
@@ -47,7 +39,7 @@ static void check_one(hf_mem *mem, const hf_bitswap_item *item) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_bytes message = HF_BYTES(data, len);
     if (hf_bitswap_check(message)) return 0;
     hf_bitswap_reader r = hf_bitswap_read(message);

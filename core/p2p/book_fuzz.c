@@ -1,20 +1,12 @@
 /* An address book under any sequence of calls (what, peer, length, that many bytes), and restored from any bytes: within its bounds, and what is saved is restored. */
 #include "book.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
 enum { PEERS = 8, STEPS_MAX = 64 };
 
 static size_t mem_out;
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx;
-    mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, &mem_out};
 
 static hf_peer_id peer_of(uint8_t i) {
     hf_peer_id id = {{0x12, 0x20, i}, 34};
@@ -58,16 +50,15 @@ static void step(hf_book *book, uint64_t now_ms, uint8_t what, const hf_peer_id 
     HF_ASSERT(n <= HF_BOOK_ADDRESSES_MAX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes in = HF_BYTES(data, len);
     hf_book *book = hf_book_new(&mem, 1);
     uint64_t now_ms = 1;
-    for (size_t i = 0; in.len >= 3 && i < STEPS_MAX; i++, now_ms += 777) {
-        hf_peer_id peer = peer_of(in.ptr[1] % PEERS);
-        hf_bytes bytes = hf_sub(in, 3, in.ptr[2]);
-        step(book, now_ms, in.ptr[0], &peer, bytes);
-        in = hf_sub(in, 3 + bytes.len, in.len);
+    const uint8_t *head;
+    hf_bytes bytes;
+    for (size_t i = 0; i < STEPS_MAX && hf_fuzz_step(&in, 1, &head, &bytes); i++, now_ms += 777) {
+        hf_peer_id peer = peer_of(head[1] % PEERS);
+        step(book, now_ms, head[0], &peer, bytes);
     }
     HF_ASSERT(hf_book_n_peers(book) <= HF_BOOK_PEERS_MAX);
     check_saved(book, now_ms);

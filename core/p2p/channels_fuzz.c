@@ -2,19 +2,12 @@
  * The input is steps: op and channel (one byte: 3 and 5 bits), for messages their length, bytes. */
 #include "channels.h"
 
+#include "../../tests/kit/fuzz.h"
+
 #include <stdlib.h>
 
 static size_t mem_out;
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx;
-    mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, &mem_out};
 
 static void check_again(hf_bytes bytes) {
     hf_channel_message m, again;

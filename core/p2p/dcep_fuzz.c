@@ -1,6 +1,8 @@
 /* What reads as OPEN is as long as its parts say, and they lie in it. */
 #include "dcep.h"
 
+#include "../../tests/kit/fuzz.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {

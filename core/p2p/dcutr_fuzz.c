@@ -25,7 +25,6 @@ static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) { (void)s, (void)w
 static void tick(hf_stranger *s) { hf_dcutr_tick(s->self, s->now_ms); }
 static void end(hf_stranger *s) { hf_dcutr_free(s->self); }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_DCUTR_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 1, true, make, event, next, own, tick, end};

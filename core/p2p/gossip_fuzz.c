@@ -1,24 +1,11 @@
 /* Fuzz: a gossip and a stranger who says anything, at any time, in any cut. Input: steps of one byte what, two bytes length, that many bytes. */
 #include "gossip.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/varint.h"
-
-#include <stdlib.h>
 
 enum { TAG = 10, STRANGER_TAG = 90, STEPS_MAX = 60 };
 #define TOPIC HF_TEXT("t")
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static void fill(void *ctx, uint8_t *out, size_t len) {
-    uint64_t *state = ctx;
-    for (size_t i = 0; i < len; i++) out[i] = (uint8_t)((*state = *state * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
 
 typedef struct world {
     hf_mem mem;
@@ -88,11 +75,11 @@ static void step(world *w, uint8_t what, hf_bytes bytes) {
 
 static void start(world *w) {
     static const uint8_t ours[32] = {1}, theirs[32] = {2};
-    hf_swarm_config config = {.ed25519_seed = ours, .agent = HF_TEXT("f"), .random = fill, .random_ctx = &w->random};
+    hf_swarm_config config = {.ed25519_seed = ours, .agent = HF_TEXT("f"), .random = hf_fuzz_fill, .random_ctx = &w->random};
     w->us = hf_swarm_new(&w->mem, &config);
     config.ed25519_seed = theirs;
     w->stranger = hf_swarm_new(&w->mem, &config);
-    hf_gossip_config gossip = {.ed25519_seed = ours, .random = fill, .random_ctx = &w->random, .rpc_bytes_max = 4000, .ids_max = 50,
+    hf_gossip_config gossip = {.ed25519_seed = ours, .random = hf_fuzz_fill, .random_ctx = &w->random, .rpc_bytes_max = 4000, .ids_max = 50,
                                .topics_per_peer_max = 8, .pending_max = 4, .seen_max = 16, .px = true};
     w->gossip = hf_gossip_new(&w->mem, w->us, TAG, &gossip);
     HF_ASSERT(!hf_swarm_protocol(w->stranger, HF_TEXT(HF_GOSSIP_PROTOCOL_12), STRANGER_TAG));
@@ -105,13 +92,11 @@ static void start(world *w) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    world w = {.mem = {resize, NULL}, .random = 1, .now_ms = 1000};
+    world w = {.mem = {hf_fuzz_resize, NULL}, .random = 1, .now_ms = 1000};
+    hf_bytes in = HF_BYTES(data, len), bytes;
+    const uint8_t *head;
     start(&w);
-    for (size_t at = 0, n = 0; at + 3 <= len && n < STEPS_MAX; n++) {
-        hf_bytes bytes = hf_sub(HF_BYTES(data, len), at + 3, (size_t)data[at + 1] << 8 | data[at + 2]);
-        step(&w, data[at], bytes);
-        at += 3 + bytes.len;
-    }
+    for (size_t n = 0; n < STEPS_MAX && hf_fuzz_step(&in, 2, &head, &bytes); n++) step(&w, head[0], bytes);
     hf_gossip_free(w.gossip);
     hf_swarm_free(w.us);
     hf_swarm_free(w.stranger);

@@ -1,14 +1,7 @@
 /* Fuzz: an RPC; when it reads, what it says written again reads the same, and is written the same a second time. */
 #include "gossip_message.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 enum { LISTED_MAX = 64 };
 
@@ -59,7 +52,7 @@ static void look_at_authors(hf_bytes rpc) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_bytes rpc = HF_BYTES(data, len);
     if (hf_gossip_check(rpc)) return 0;
     look_at_authors(rpc);

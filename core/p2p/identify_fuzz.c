@@ -1,14 +1,9 @@
 /* A message that reads, written and read again, says the same. */
 #include "identify.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include <stdlib.h>
 
 static void check_same(const hf_identify *a, const hf_identify *b) {
     if (!hf_eq(a->agent, b->agent) || !hf_eq(a->observed, b->observed) || !hf_eq(a->record, b->record)) abort();
@@ -19,7 +14,7 @@ static void check_same(const hf_identify *a, const hf_identify *b) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_arena arena;
     hf_buf again;
     hf_bytes message;

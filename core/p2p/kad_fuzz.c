@@ -16,7 +16,7 @@ static bool better(void *ctx, hf_bytes key, hf_bytes a, hf_bytes b) {
 
 static void *make(hf_stranger *s) {
     static const hf_kad_validator validators[] = {{"v", validate, better, NULL}};
-    hf_kad_config config = {.server = true, .random = hf_stranger_fill, .random_ctx = &s->random, .validators = validators, .n_validators = 1, .k = 4, .alpha = 2,
+    hf_kad_config config = {.server = true, .random = hf_fuzz_fill, .random_ctx = &s->random, .validators = validators, .n_validators = 1, .k = 4, .alpha = 2,
                             .values_max = 4, .value_bytes_max = 4096, .providers_max = 8, .providers_per_key_max = 4, .own_max = 4, .request_ms = 1000};
     hf_kad *kad = hf_kad_new(&s->mem, s->us, HF_STRANGER_TAG_OURS, &config);
     if (kad) hf_kad_clock(kad, s->now_ms, 1700000000000);
@@ -61,7 +61,6 @@ static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) {
 static void tick(hf_stranger *s) { hf_kad_tick(s->self, s->now_ms); }
 static void end(hf_stranger *s) { hf_kad_free(s->self); }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_KAD_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 1, false, make, event, next, own, tick, end};

@@ -1,18 +1,10 @@
 /* Fuzz: a message; when it reads, its head and peers written again read the same. */
 #include "kad_message.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "kad_address.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static size_t write_peers(hf_buf *out, hf_kad_peers peers, bool providers) {
     size_t n = 0;

@@ -1,18 +1,11 @@
 /* An address that somebody on the LAN announces: what may be dialled is near, and a TCP address of a peer. And what any address says about its reach. */
 #include "mdns_address.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/multiaddr.h"
 #include "reach.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-static hf_mem mem = {resize, NULL};
+static hf_mem mem = {hf_fuzz_resize, NULL};
 
 static void check(hf_bytes binary) {
     hf_mdns_address a;
@@ -25,7 +18,6 @@ static void check(hf_bytes binary) {
     HF_ASSERT(a.reach == (a.v6 ? hf_mdns_reach_ip6(a.ip) : hf_mdns_reach_ip4(a.ip)));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes in = HF_BYTES(data, len);
     hf_multiaddr parsed;

@@ -1,15 +1,10 @@
 /* What reads is within the bounds, and its addresses, written as our answer, read back the same. */
 #include "mdns_address.h"
+
+#include "../../tests/kit/fuzz.h"
 #include "mdns_message.h"
 
 #include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void check_again(hf_mem *mem, const hf_mdns_message *message) {
     static hf_mdns_message again;
@@ -35,7 +30,7 @@ static void check_found(hf_mem *mem, const hf_mdns_found *found) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static hf_mdns_message message;
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     if (hf_mdns_read(HF_BYTES(data, len), HF_TEXT("_p2p._udp.local"), &message, NULL)) return 0;
     if (message.n_found > HF_MDNS_ADDRESSES_MAX || (message.asks && message.n_found)) abort();
     for (size_t i = 0; i < message.n_found; i++) check_found(&mem, &message.found[i]);

@@ -1,14 +1,9 @@
 /* A listener and a dialer at the mercy of the bytes; a line that reads writes the same. */
 #include "multistream.h"
 
-#include <stdlib.h>
+#include "../../tests/kit/fuzz.h"
 
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include <stdlib.h>
 
 static void negotiate(hf_mem *mem, bool dialer, size_t cut, hf_bytes bytes) {
     hf_multistream ms;
@@ -30,7 +25,7 @@ static void negotiate(hf_mem *mem, bool dialer, size_t cut, hf_bytes bytes) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_bytes text;
     hf_buf again;
     size_t taken;

@@ -2,16 +2,10 @@
  * them. */
 #include "noise.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../crypto/crypto.h"
 
 #include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void shake(hf_mem *mem, bool initiator, hf_bytes bytes) {
     static const uint8_t s[32] = {1}, e[32] = {2};
@@ -36,7 +30,7 @@ static void shake(hf_mem *mem, bool initiator, hf_bytes bytes) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_noise_payload payload;
     hf_peer_id peer;
     static const uint8_t some_key[32] = {3};

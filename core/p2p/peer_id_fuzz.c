@@ -1,17 +1,10 @@
 /* A peer's name as bytes, as text, and as a key: what reads is written and reads the same. */
 #include "peer_id.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 static void check(const hf_peer_id *id) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_peer_id again;
     hf_buf text;
     hf_buf_init(&text, &mem);
@@ -22,7 +15,6 @@ static void check(const hf_peer_id *id) {
     hf_buf_deinit(&text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     hf_bytes in = HF_BYTES(data, len);
     hf_peer_id id;

@@ -54,7 +54,6 @@ static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) {
 static void tick(hf_stranger *s) { hf_relay_tick(s->self, s->now_ms); }
 static void end(hf_stranger *s) { hf_relay_free(s->self); }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_RELAY_HOP_PROTOCOL, HF_RELAY_STOP_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 2, false, make, event, next, own, tick, end};

@@ -1,14 +1,7 @@
 /* Fuzz: a message of hop or stop (the first byte chooses), a voucher; what reads is written and reads the same. */
 #include "relay_message.h"
 
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
+#include "../../tests/kit/fuzz.h"
 
 static void check_again(hf_mem *mem, const hf_relay_message *m, bool stop) {
     hf_relay_message again;
@@ -24,7 +17,7 @@ static void check_again(hf_mem *mem, const hf_relay_message *m, bool stop) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_relay_message m;
     hf_relay_voucher v;
     if (!len) return 0;

@@ -7,6 +7,7 @@
 #define HF_STRANGER_FUZZ_H
 #include "swarm.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/varint.h"
 
 #include <stdlib.h>
@@ -46,19 +47,6 @@ typedef struct hf_stranger_part {
     void (*tick)(hf_stranger *s);
     void (*free)(hf_stranger *s);
 } hf_stranger_part;
-
-static inline void *hf_stranger_resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    hf_stranger *s = ctx;
-    s->mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static inline void hf_stranger_fill(void *ctx, uint8_t *out, size_t len) {
-    uint64_t *state = ctx;
-    for (size_t i = 0; i < len; i++) out[i] = (uint8_t)((*state = *state * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
 
 static inline uint8_t hf_stranger_arg(hf_bytes bytes) { return bytes.len ? bytes.ptr[0] : 0; }
 static inline const hf_peer_id *hf_stranger_id(const hf_stranger *s, size_t i) { return hf_swarm_self(s->them[i % s->part->n_strangers]); }
@@ -182,7 +170,7 @@ static inline void hf_stranger_step(hf_stranger *s, uint8_t what, hf_bytes bytes
 static inline void hf_stranger_start(hf_stranger *s) {
     for (size_t i = 0; i <= s->part->n_strangers; i++) {
         uint8_t seed[32] = {(uint8_t)(1 + i)};
-        hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_stranger_fill, .random_ctx = &s->random,
+        hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("f"), .random = hf_fuzz_fill, .random_ctx = &s->random,
                                   .send_buffer_bytes_max = 1 << 16};
         hf_swarm *swarm = hf_swarm_new(&s->mem, &config);
         uint8_t place[8];
@@ -203,13 +191,11 @@ static inline void hf_stranger_start(hf_stranger *s) {
 
 static inline void hf_stranger_play(const hf_stranger_part *part, hf_bytes in) {
     hf_stranger s = {.part = part, .random = 1, .now_ms = 1000};
-    s.mem = (hf_mem){hf_stranger_resize, &s};
+    s.mem = (hf_mem){hf_fuzz_resize, &s.mem_out};
     hf_stranger_start(&s);
-    for (size_t n = 0; in.len >= 3 && n < HF_STRANGER_STEPS_MAX; n++) {
-        hf_bytes bytes = hf_sub(in, 3, (size_t)in.ptr[1] << 8 | in.ptr[2]);
-        hf_stranger_step(&s, in.ptr[0] % 16, bytes);
-        in = hf_sub(in, 3 + bytes.len, in.len);
-    }
+    const uint8_t *head;
+    hf_bytes bytes;
+    for (size_t n = 0; n < HF_STRANGER_STEPS_MAX && hf_fuzz_step(&in, 2, &head, &bytes); n++) hf_stranger_step(&s, head[0] % 16, bytes);
     part->free(&s);
     hf_swarm_free(s.us);
     for (size_t i = 0; i < part->n_strangers; i++) hf_swarm_free(s.them[i]);

@@ -1,16 +1,11 @@
 /* What reads lies in the packet and within the bounds; written again it reads the same. */
 #include "direct.h"
+
+#include "../../tests/kit/fuzz.h"
 #include "stun.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 static void mac_of(void *ctx, hf_bytes key, hf_bytes bytes, uint8_t ret[20]) {
     (void)ctx;
@@ -25,7 +20,7 @@ static void check_username(hf_bytes username) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static hf_stun_message m, again;
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf packet;
     hf_bytes bytes = HF_BYTES(data, len);
     check_username(bytes);

@@ -1,26 +1,16 @@
 /* Fuzz: a swarm on a WebRTC connection: of a peer that is known, or (first byte odd) of one whose Noise handshake is still to come. Steps: what (1 byte), channel
  * (1), length (1), that many bytes: channels come and go, messages come framed and not. The swarm must live, stay within bounds, and free all. */
 #include "channels.h"
+
+#include "../../tests/kit/fuzz.h"
 #include "swarm.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { STEPS_MAX = 96, CONN = 1, MEMORY_MAX = 8 << 20 };
 
 static size_t mem_out;
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx;
-    mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
-
-static void fill(void *ctx, uint8_t *out, size_t len) { memset(out, ++*(uint8_t *)ctx, len); }
+static hf_mem mem = {hf_fuzz_resize, &mem_out};
 
 /* An application that answers. False: the connection is over. */
 static bool drain(hf_swarm *swarm, uint64_t now_ms) {
@@ -65,24 +55,23 @@ static void step(hf_swarm *swarm, const hf_peer_id *peer, uint64_t now_ms, const
     HF_ASSERT(hf_swarm_channels_held(swarm, CONN) <= HF_CHANNELS_ALL_HELD_BYTES_MAX && mem_out < MEMORY_MAX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const uint8_t seed[32] = {1};
     const hf_peer_id peer = {{0x12, 0x20, 3}, 34};
-    uint8_t random = 0;
+    uint64_t random = 1;
     if (!len) return 0;
     hf_bytes in = HF_BYTES(data + 1, len - 1);
-    hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("fuzz"), .random = fill, .random_ctx = &random, .streams_in_max = 8, .send_buffer_bytes_max = 4096};
+    hf_swarm_config config = {.ed25519_seed = seed, .agent = HF_TEXT("fuzz"), .random = hf_fuzz_fill, .random_ctx = &random, .streams_in_max = 8, .send_buffer_bytes_max = 4096};
     hf_channels_open open = {.dialer = data[0] & 2, .peer = data[0] & 1 ? NULL : &peer, .noise_initiator = data[0] & 4, .prologue = HF_TEXT("p")};
     hf_swarm *swarm = hf_swarm_new(&mem, &config);
     HF_ASSERT(swarm && !hf_swarm_protocol(swarm, HF_TEXT("/a"), 1) && !hf_swarm_conn_open_channels(swarm, 0, CONN, &open));
     uint64_t now_ms = 0;
     bool up = drain(swarm, now_ms);
-    for (size_t n = 0; up && in.len >= 3 && n < STEPS_MAX; n++, now_ms += data[0] & 8 ? 900 : 1) {
-        hf_bytes bytes = hf_sub(in, 3, in.ptr[2]);
-        step(swarm, &peer, now_ms, in.ptr, bytes);
+    const uint8_t *head;
+    hf_bytes bytes;
+    for (size_t n = 0; up && n < STEPS_MAX && hf_fuzz_step(&in, 1, &head, &bytes); n++, now_ms += data[0] & 8 ? 900 : 1) {
+        step(swarm, &peer, now_ms, head, bytes);
         up = drain(swarm, now_ms);
-        in = hf_sub(in, 3 + bytes.len, in.len);
     }
     hf_swarm_free(swarm);
     HF_ASSERT(mem_out == 0);

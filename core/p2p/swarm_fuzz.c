@@ -3,6 +3,7 @@
  * live, drain, and free all. */
 #include "swarm.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../crypto/crypto.h"
 #include "conn.h"
 
@@ -10,18 +11,7 @@
 #include <string.h>
 
 static size_t mem_out;
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx;
-    mem_out += new_len - old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
-
-static hf_mem mem = {resize, NULL};
-
-static void fill(void *ctx, uint8_t *out, size_t len) { memset(out, ++*(uint8_t *)ctx, len); }
+static hf_mem mem = {hf_fuzz_resize, &mem_out};
 
 typedef struct fuzz {
     hf_swarm *swarm;
@@ -92,14 +82,14 @@ static void say(fuzz *f, bool sealed, hf_bytes bytes) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const uint8_t seed[32] = {1};
-    uint8_t random = 0;
+    uint64_t random = 1;
     if (len < 2) return 0;
     bool sealed = data[0] & 1;
     size_t cut = 1 + data[1];
     hf_bytes bytes = HF_BYTES(data + 2, len - 2);
     hf_swarm_config config = {.ed25519_seed = seed,
                               .agent = HF_TEXT("fuzz"),
-                              .random = fill,
+                              .random = hf_fuzz_fill,
                               .random_ctx = &random,
                               .streams_in_max = 8,
                               .send_buffer_bytes_max = 4096};

@@ -46,7 +46,6 @@ static void own(hf_stranger *s, uint8_t what, hf_bytes bytes) {
 static void tick(hf_stranger *s) { hf_webrtc_signal_tick(s->self, s->now_ms); }
 static void end(hf_stranger *s) { hf_webrtc_signal_free(s->self); }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const protocols[] = {HF_WEBRTC_SIGNAL_PROTOCOL, NULL};
     static const hf_stranger_part part = {protocols, 1, true, make, event, next, own, tick, end};

@@ -1,16 +1,11 @@
 /* A header that reads writes the same bytes; a session fed with the rest stays within its bounds. */
 #include "yamux.h"
+
+#include "../../tests/kit/fuzz.h"
 #include "yamux_frame.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 /* Echoes what it hears, ends streams when asked to, so that our own side moves too. */
 static void react(hf_yamux *y, uint64_t now_ms, const hf_yamux_event *event) {
@@ -45,7 +40,7 @@ static void session(hf_mem *mem, hf_bytes bytes) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_yamux_frame f;
     uint8_t again[HF_YAMUX_HEADER_LEN];
     if (len >= HF_YAMUX_HEADER_LEN && !hf_yamux_frame_read(data, &f, NULL)) {

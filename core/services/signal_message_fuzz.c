@@ -1,21 +1,13 @@
 /* A stranger's signal message: when it reads, writing and reading it again agrees. */
 #include "signal_message.h"
 
+#include "../../tests/kit/fuzz.h"
 #include "../codec/varint.h"
-
-#include <stdlib.h>
-
-static void *resize(void *ctx, void *ptr, size_t old_len, size_t new_len) {
-    (void)ctx, (void)old_len;
-    if (new_len) return realloc(ptr, new_len);
-    free(ptr);
-    return NULL;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static hf_signal_message first, second;
     if (hf_signal_message_read(HF_BYTES(data, len), &first)) return 0;
-    hf_mem mem = {resize, NULL};
+    hf_mem mem = {hf_fuzz_resize, NULL};
     hf_buf frame;
     uint64_t body;
     size_t head;
