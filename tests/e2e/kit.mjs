@@ -1,55 +1,16 @@
-/* kit: real nodes and real browsers for the end-to-end suites. Nothing here waits for time: it waits for a condition, with a deadline that fails. */
+/* kit: real nodes and real browsers for the end-to-end suites. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
+import { freePort, onExit, tempDir } from '../kit/suite.mjs'
+
+export * from '../kit/suite.mjs'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 const HOLDFAST = process.env.HOLDFAST ?? join(ROOT, 'build/holdfast')
 export const CHROMIUM = '/usr/bin/chromium'
 export const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync']
-
-const cleanups = []
-export const onExit = f => { cleanups.push(f) }
-
-/** Ends what was started, the newest first. */
-export async function cleanUp () {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-}
-
-export function tempDir () {
-  const dir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'))
-  onExit(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
-
-export async function freePort () {
-  const server = createServer()
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-/** Polls until `condition` gives something truthy; throws with `what` after `ms`. */
-export async function until (what, condition, ms = 15_000, every = 25) {
-  const end = Date.now() + ms
-  let last
-  for (;;) {
-    try {
-      const value = await condition()
-      if (value) return value
-      last = undefined
-    } catch (error) {
-      last = error
-    }
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}${last ? ` (${last.message})` : ''}`)
-    await new Promise(resolve => setTimeout(resolve, every))
-  }
-}
 
 /** A node with fixed ports, so that it can be killed and come back as itself. */
 export class Node {
@@ -194,41 +155,4 @@ export const nInvitations = () => new Promise(resolve => {
 export async function addTodo (page, text) {
   await page.fill('input[name=text]', text)
   await page.press('input[name=text]', 'Enter')
-}
-
-/* ---- running ---- */
-
-const tests = []
-export const test = (name, run) => { tests.push({ name, run }) }
-
-/** Runs what was declared, in order; closes with `N passed, N failed`. */
-export async function run () {
-  let passed = 0
-  let failed = 0
-  const only = process.argv[2]
-  for (const { name, run } of tests) {
-    if (only && !new RegExp(only).test(name)) continue
-    const began = Date.now()
-    try {
-      await run()
-      passed++
-      console.log(`ok ${name} (${Date.now() - began} ms)`)
-    } catch (error) {
-      failed++
-      console.log(`FAILED ${name}\n  ${error.stack?.split('\n').slice(0, 6).join('\n  ')}`)
-    }
-  }
-  await cleanUp()
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exit(failed || !passed ? 1 : 0)
-}
-
-export function equal (got, want, what) {
-  const a = JSON.stringify(got)
-  const b = JSON.stringify(want)
-  if (a !== b) throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${b?.slice(0, 500)}`)
-}
-
-export function ok (condition, what) {
-  if (!condition) throw new Error(what)
 }

@@ -4,26 +4,16 @@
 import './node22.mjs'
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
 import * as dagCbor from '@ipld/dag-cbor'
-import { createLibp2p } from 'libp2p'
-import { tcp } from '@libp2p/tcp'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { gossipsub } from '@chainsafe/libp2p-gossipsub'
-import { identify, identifyPush } from '@libp2p/identify'
-import { multiaddr } from '@multiformats/multiaddr'
-import { Helia } from '@helia/utils'
-import { bitswap } from '@helia/block-brokers'
-import { MemoryBlockstore } from 'blockstore-core'
-import { MemoryDatastore } from 'datastore-core'
-import { createOrbitDB, useDatabaseType } from '@orbitdb/core'
+import { useDatabaseType } from '@orbitdb/core'
 import { CollectionState } from '../../browser/src/collection.js'
 import { collections } from '../../browser/src/orbitdb.js'
-import { editTogether, equal, onEnd, run, work } from './collection_kit.mjs'
+import { editTogether } from './collection_kit.mjs'
+import { newOrbit } from './js2.mjs'
+import { equal, run, test } from './kit.mjs'
 
-const [fold, holdfast, only] = process.argv.slice(2)
+const [fold, holdfast] = process.argv.slice(2)
 
 // ---- the core ----
 class Fold {
@@ -121,50 +111,33 @@ async function compareHistories (n, from) {
   core.child.stdin.end()
 }
 
-// ---- a js peer and a node ----
-async function newJs (name) {
-  const libp2p = await createLibp2p({
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
-    connectionManager: { inboundConnectionThreshold: 1000 },
-    connectionGater: { denyDialMultiaddr: () => false }
-  })
-  const ipfs = new Helia({ libp2p, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), blockBrokers: [bitswap()], routers: [] })
-  await ipfs.start()
-  const orbitdb = await createOrbitDB({ ipfs, id: name, directory: join(work, name) })
-  onEnd(async () => { await orbitdb.stop(); await ipfs.stop() })
-  return { orbitdb, dial: address => libp2p.dial(multiaddr(address)) }
-}
+// ---- the tests ----
+test('random histories show the same in script and in the core, byte for byte', async () => {
+  await compareHistories(3000, 1)
+})
 
-const tests = {
-  async 'random histories show the same in script and in the core, byte for byte' () {
-    await compareHistories(3000, 1)
-  },
-  async 'what the rules forbid is not written' () {
-    const state = new CollectionState(SCHEMAS[0])
-    const fails = (operation, pattern) => {
-      try { state.write({ opid: 'o', at: 1, key: 'k', ...operation }) } catch (error) {
-        if (!pattern.test(error.message)) throw new Error(`${error.message} is not ${pattern}`)
-        return
-      }
-      throw new Error(`${JSON.stringify(operation)} was written`)
+test('what the rules forbid is not written', async () => {
+  const state = new CollectionState(SCHEMAS[0])
+  const fails = (operation, pattern) => {
+    try { state.write({ opid: 'o', at: 1, key: 'k', ...operation }) } catch (error) {
+      if (!pattern.test(error.message)) throw new Error(`${error.message} is not ${pattern}`)
+      return
     }
-    fails({ op: 'NEW', value: {} }, /required/)
-    fails({ op: 'NEW', value: { title: 'toolong' } }, /longer/)
-    fails({ op: 'SET', value: { votes: 1 } }, /increment alone/)
-    fails({ op: 'INC', value: { title: 'a' } }, /no counter/)
-    fails({ op: 'SET', value: { made: 1 } }, /fills itself/)
-    fails({ op: 'SET', value: { nobody: 1 } }, /no field/)
-    fails({ op: 'SET', value: {} }, /nothing to write/)
-    fails({ op: 'DEL', key: '' }, /1 to 128/)
-    equal(Object.keys(state.write({ op: 'NEW', key: 'k', opid: 'o', at: 1, value: { title: 'ä' } })), ['op', 'key', 'value', 'opid', 'at'], 'a payload')
-  },
-  async 'a js peer and a node edit one collection at the same time, and a late js peer sees the same' () {
-    await editTogether({ holdfast, newJs, useDatabaseType, collections, canonical })
+    throw new Error(`${JSON.stringify(operation)} was written`)
   }
-}
+  fails({ op: 'NEW', value: {} }, /required/)
+  fails({ op: 'NEW', value: { title: 'toolong' } }, /longer/)
+  fails({ op: 'SET', value: { votes: 1 } }, /increment alone/)
+  fails({ op: 'INC', value: { title: 'a' } }, /no counter/)
+  fails({ op: 'SET', value: { made: 1 } }, /fills itself/)
+  fails({ op: 'SET', value: { nobody: 1 } }, /no field/)
+  fails({ op: 'SET', value: {} }, /nothing to write/)
+  fails({ op: 'DEL', key: '' }, /1 to 128/)
+  equal(Object.keys(state.write({ op: 'NEW', key: 'k', opid: 'o', at: 1, value: { title: 'ä' } })), ['op', 'key', 'value', 'opid', 'at'], 'a payload')
+})
 
-await run(tests, only)
+test('a js peer and a node edit one collection at the same time, and a late js peer sees the same', async () => {
+  await editTogether({ holdfast, newOrbit, useDatabaseType, collections, canonical })
+})
+
+await run(4)

@@ -1,31 +1,14 @@
 // What the tests of collections share, whatever version of OrbitDB is at the other end: the node, comparing, and js and a node that edit one collection at
 // the same time. It takes nothing from npm, so that each test brings its own.
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-const ended = []
-export const work = mkdtempSync(join(tmpdir(), 'collection-'))
-/** Runs `end` when the tests are over, the last one first. */
-export const onEnd = end => { ended.push(end) }
-
-export const equal = (got, want, what) => {
-  if (JSON.stringify(got) !== JSON.stringify(want)) throw new Error(`${what}: ${JSON.stringify(got)?.slice(0, 900)} instead of ${JSON.stringify(want)?.slice(0, 900)}`)
-}
-export const until = async (what, condition, ms = 30_000) => {
-  for (const end = Date.now() + ms; ;) {
-    let last
-    try { if (await condition()) return } catch (error) { last = error }
-    if (Date.now() > end) throw new Error(`not in time: ${what} ${last?.message ?? ''}`)
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-}
+import { createInterface } from 'node:readline'
+import { equal, onEnd, tempDir, until } from './kit.mjs'
 
 // The todo app, with votes.
 function makeApp () {
-  const dir = join(work, 'app')
+  const dir = join(tempDir(), 'app')
   cpSync(new URL('../../apps/todo', import.meta.url).pathname, dir, { recursive: true })
   const app = JSON.parse(readFileSync(join(dir, 'app.json'), 'utf8'))
   app.collections.todos.fields.votes = { type: 'counter' }
@@ -34,8 +17,8 @@ function makeApp () {
   return { dir, app }
 }
 
-async function startNode (holdfast, app, name) {
-  const child = spawn(holdfast, ['serve', app, '--http', '127.0.0.1:0', '--p2p', '127.0.0.1:0', '--dir', join(work, name), '--no-mdns', '--log-level', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function startNode (holdfast, app) {
+  const child = spawn(holdfast, ['serve', app, '--http', '127.0.0.1:0', '--p2p', '127.0.0.1:0', '--dir', tempDir(), '--no-mdns', '--log-level', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const gone = new Promise(resolve => child.once('exit', resolve))
   onEnd(async () => { child.kill('SIGTERM'); await gone })
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
@@ -48,15 +31,15 @@ async function startNode (holdfast, app, name) {
   return { peer, url, address, post, items, about: async () => (await fetch(`${url}/.well-known/holdfast.json`)).json() }
 }
 
-/** A js peer and a node edit one collection at the same time; a late js peer sees the same. newJs(name): {orbitdb, dial}; canonical: documents to bytes. */
-export async function editTogether ({ holdfast, newJs, useDatabaseType, collections, canonical }) {
+/** A js peer and a node edit one collection at the same time; a late js peer sees the same. newOrbit: as of kit.mjs; canonical: documents to bytes. */
+export async function editTogether ({ holdfast, newOrbit, useDatabaseType, collections, canonical }) {
   const { dir, app } = makeApp()
-  const node = await startNode(holdfast, dir, 'node')
+  const node = await startNode(holdfast, dir)
   const address = (await node.about()).databases.todos
   useDatabaseType(collections(app))
-  const js = await newJs('one')
+  const js = await newOrbit()
   await js.dial(node.address)
-  const todos = await js.orbitdb.open(address)
+  const todos = await js.open(address)
   equal([todos.type, todos.name], ['collection', 'todo/todos'], 'what was opened')
   await node.post('/todos', { text: 'from the node' })
   await until('js sees it', async () => (await todos.all()).length === 1)
@@ -88,8 +71,8 @@ export async function editTogether ({ holdfast, newJs, useDatabaseType, collecti
     return true
   }
   const votes = async () => (await todos.get(own))?.value.votes
-  await until('all votes count', async () => await votes() === 75)
-  await until('both show the same', () => same(todos))
+  await until('all votes count', async () => await votes() === 75, 30_000)
+  await until('both show the same', () => same(todos), 30_000)
   equal([(await todos.get(own)).value.text, (await todos.get(theirs.id)).value.text], ['js 24', 'js 23'], 'fields that js changed')
   equal([(await todos.get(own)).value.assignee, (await todos.get(theirs.id)).value.assignee], ['node 24', 'node 23'], 'fields that the node changed')
 
@@ -101,33 +84,12 @@ export async function editTogether ({ holdfast, newJs, useDatabaseType, collecti
   await until('the last word', async () => (await todos.get(own)).value.assignee === 'last')
   equal((await todos.history(own)).filter(c => c.opid === 'once').length, 1, 'in its history')
 
-  const late = await newJs('late')
+  const late = await newOrbit()
   await late.dial(node.address)
-  const again = await late.orbitdb.open(address)
+  const again = await late.open(address)
   await until('the late one sees the same', () => same(again))
   equal(canonical(await again.all()), canonical(await todos.all()), 'state')
   await todos.close()
-  const reopened = await js.orbitdb.open(address)
+  const reopened = await js.open(address)
   equal(canonical(await reopened.all()), canonical(await again.all()), 'read from its own store')
-}
-
-/** Runs them all, or those whose names have `only` in them; closes with `N passed, N failed`. */
-export async function run (tests, only) {
-  let passed = 0
-  let failed = 0
-  for (const [name, test] of Object.entries(tests)) {
-    if (only && !name.includes(only)) continue
-    try {
-      await test()
-      passed++
-      console.log(`ok    ${name}`)
-    } catch (error) {
-      failed++
-      console.log(`FAIL  ${name}\n      ${error.stack}`)
-    }
-  }
-  for (const end of ended.reverse()) await end().catch(() => {})
-  rmSync(work, { recursive: true, force: true })
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exit(failed ? 1 : 0)
 }

@@ -1,59 +1,25 @@
-// What the tests against OrbitDB's programs share, whatever version of them: our side as a child process, comparing, and tests that are the same for all.
+// What the tests against OrbitDB's programs share, whatever version of them: our side and its databases, comparing, and tests that are the same for all.
 // It takes nothing from npm, so that each test brings its own.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
+import { Child, equal, ok, until } from './kit.mjs'
 
-const [program, only] = process.argv.slice(2)
-const nodes = []
-let seeds = 1
+const [program] = process.argv.slice(2)
 
-// ---- our side: a child whose printed lines can be waited for ----
-export class Node {
+// ---- our side ----
+export class Node extends Child {
   // other: another of our programs, in the same folder.
-  static async start (other, ...options) {
-    const node = new Node()
-    nodes.push(node)
-    node.child = spawn(other ? join(dirname(program), other) : program, [String(seeds++), ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
-    node.lines = []
-    node.waiting = []
-    createInterface({ input: node.child.stdout }).on('line', (line) => {
-      const at = node.waiting.findIndex((w) => w.pattern.test(line))
-      if (at >= 0) node.waiting.splice(at, 1)[0].resolve(line)
-      else node.lines.push(line)
-    })
-    node.exit = once(node.child, 'exit')
-    const [, port, id, identity] = (await node.line(/^listening/)).match(/^listening (\d+) (\S+) ?(\S*)/)
-    Object.assign(node, { port, id, identity })
-    return node
-  }
-
-  line (pattern) {
-    const seen = this.lines.findIndex((l) => pattern.test(l))
-    if (seen >= 0) return Promise.resolve(this.lines.splice(seen, 1)[0])
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no line like ${pattern}; have ${JSON.stringify(this.lines.slice(-8))}`)), 20000)
-      this.waiting.push({ pattern, resolve: (line) => { clearTimeout(timer); resolve(line) } })
-    })
-  }
+  static start (other, ...options) { return super.start(other ? join(dirname(program), other) : program, ...options) }
 
   async ask (...words) {
-    this.child.stdin.write(words.join('\t') + '\n')
-    const line = await this.line(/^(db|entry|done|all|info|error)( |$)/)
-    if (line.startsWith('error')) throw new Error(line)
-    return line.slice(line.indexOf(' ') + 1)
+    this.say(...words)
+    const [line, kind, answer] = await this.line(/^(db|entry|done|all|info|error)(?: (.*))?$/)
+    if (kind === 'error') throw new Error(line)
+    return answer ?? line
   }
 
   async create (name, type, access) { return new Db(this, (await this.ask('create', name, type, access)).split(' ')) }
   async open (address) { return new Db(this, (await this.ask('open', address)).split(' ')) }
-  say (...words) { this.child.stdin.write(words.join('\t') + '\n') }
-  async stop () {
-    this.say('quit')
-    const [code] = await this.exit
-    if (code !== 0) throw new Error(`our side ended with status ${code}`)
-  }
 }
 
 export class Db {
@@ -69,17 +35,6 @@ export class Db {
 }
 
 // ---- comparing ----
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-export async function until (what, condition, ms = 30000) {
-  let last
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) {
-    try { if (await condition()) return } catch (err) { last = err }
-  }
-  throw new Error(`did not happen: ${what}${last ? ` (${last.message})` : ''}`)
-}
-export function isTrue (value, what) { if (!value) throw new Error(`not so: ${what}`) }
-export function equal (got, want, what) { if (!isDeepStrictEqual(got, want)) throw new Error(`${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`) }
-
 const plain = (rows) => rows.map(({ hash, key, value }) => JSON.parse(JSON.stringify({ hash, key, value })))
 export async function order (db) {
   const list = []
@@ -98,7 +53,7 @@ export async function same (js, ours, n) {
     equal(plain(await ours.all()), plain(await js.all()), 'state')
     return true
   }
-  await until(`both have ${n} entries and the same state`, compare)
+  await until(`both have ${n} entries and the same state`, compare, 30_000)
 }
 
 export async function refused (promise, what) {
@@ -168,8 +123,6 @@ export async function readerBehindUs (newJs, joinNode) {
   await same(read, ours, 1)
   await written.add('second')
   await same(read, ours, 2)
-  for (const js of [writer, reader]) await js.stop()
-  await node.stop()
 }
 
 // Not our side: it shows what is meant. True: the fault is there.
@@ -183,28 +136,5 @@ export async function readerBehindJs (newJs, address) {
   const { read } = await readerBehind(middle, (js, at, options) => js.open(at, options), writer, reader)
   await sleep(3000)
   const fault = (await order(read)).length === 0
-  for (const js of [writer, reader, center]) await js.stop()
   return fault
-}
-
-// ---- running them ----
-export async function run (tests, end) {
-  let passed = 0
-  let failed = 0
-  for (const [name, test] of Object.entries(tests)) {
-    if (only && !name.includes(only)) continue
-    const began = Date.now()
-    try {
-      await test()
-      passed++
-      console.log(`ok ${name} (${Date.now() - began} ms)`)
-    } catch (err) {
-      failed++
-      console.log(`FAILED ${name}: ${err.stack}`)
-      for (const node of nodes) if (node.child.exitCode === null) console.log(`  our side said: ${node.lines.slice(-12).join(' | ')}`)
-    }
-  }
-  await end()
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exit(failed ? 1 : 0)
 }

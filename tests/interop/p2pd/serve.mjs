@@ -82,80 +82,87 @@ async function newListener () {
   return js
 }
 
-const tests = {
-  async 'js finds by the DHT who keeps the database' () {
-    const js = await newJs({ services: { dht: dht() } })
-    await js.dial(multiaddr(publicNode))
-    await until('js has it in its table', () => js.services.dht.routingTable.size > 0)
-    const provider = await until('the node is found', async () => {
-      for await (const p of js.contentRouting.findProviders(cid)) if (p.id.toString() === peerOf(publicNode)) return p
-    }, 90)
-    isTrue(provider.multiaddrs.some((a) => publicNode.startsWith(a.toString().split('/p2p/')[0])), `its address: ${provider.multiaddrs}`)
-  },
-  async 'the node finds by the DHT a js peer that keeps the database, and dials it' () {
-    const known = await newJs({ services: { dht: dht() } })
-    const keeper = await newJs({ services: { dht: dht() }, shuns: peerOf(publicNode) }) // which would else tell the node itself
-    await known.dial(multiaddr(publicNode))
-    await keeper.dial(known.getMultiaddrs()[0])
-    await until('they have each other in their tables', () => keeper.services.dht.routingTable.size > 0 && known.services.dht.routingTable.size > 1)
-    await keeper.contentRouting.provide(cid)
-    await until('the node dials it', () => keeper.getConnections().some((c) => c.remotePeer.toString() === peerOf(publicNode) && c.direction === 'inbound'), 120)
-  },
-  async 'two js peers talk through the node' () {
-    const [listener, dialer] = [await newListener(), await newJs()]
-    const { got, limited } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 50000)
-    isTrue(got === 50000, `${got} of 50000 bytes came back`)
-    isTrue(limited, 'strangers are limited')
-  },
-  async 'strangers have no more than 128 KiB through the node' () {
-    const [listener, dialer] = [await newListener(), await newJs()]
-    const { got } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 1 << 20)
-    isTrue(got > 0 && got <= 1 << 17, `${got} bytes came back`)
-  },
-  async 'peers that keep the database have no limit' () {
-    const heads = `/orbitdb/heads${database}`
-    const [listener, dialer] = [await newJs({ listen: [], announce: false }), await newJs()]
-    for (const js of [listener, dialer]) await js.handle(heads, (stream) => stream.abort(new Error('nothing to say')))
-    for (const js of [listener, dialer]) await js.dial(multiaddr(publicNode))
-    await sleep(3000) // identify has told
-    await listener.components.transportManager.listen([multiaddr(`${publicNode}/p2p-circuit`)])
-    await until('js has a reservation', () => listener.getMultiaddrs().some(isRelayed))
-    const { got, limited } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 1 << 20)
-    isTrue(got === 1 << 20, `${got} bytes came back`)
-    isTrue(!limited, 'an ordinary connection')
-  },
-  async 'js sees that the node punches holes, relays, and tries addresses' () {
-    const js = await newJs({ services: { dcutr: dcutr() } })
-    await js.dial(multiaddr(publicNode))
-    for (const protocol of ['/libp2p/dcutr', '/libp2p/circuit/relay/0.2.0/hop', '/libp2p/autonat/1.0.0', '/libp2p/autonat/2/dial-request', '/holdfast/kad/1.0.0']) {
-      await until(protocol, async () => (await js.peerStore.get(js.getPeers()[0])).protocols.includes(protocol), 10)
-    }
-  },
-  async 'AutoNAT v2: the node dials js, which learns that it can be reached' () {
-    const js = await newJs({ services: { autonat: autoNATv2() }, announce: false })
-    isTrue(js.components.addressManager.getAddressesWithMetadata().every((a) => !a.verified), 'js is not sure')
-    await js.dial(multiaddr(publicNode))
-    await until('js is sure', () => js.components.addressManager.getAddressesWithMetadata().some((a) => a.verified), 30)
-  },
-  async 'AutoNAT v1: the node dials js, which learns that it can be reached' () {
-    const js = await newJs({ services: { autonat: autoNAT() }, announce: false })
-    await js.dial(multiaddr(publicNode))
-    await until('js is sure', () => js.components.addressManager.getAddressesWithMetadata().some((a) => a.verified), 30)
-  },
-  // js closes the connection that it is asked over by version 1; by version 2 it answers. What the nodes then think is looked at from outside.
-  async 'AutoNAT v1 of js, which would hang up, is not asked' () {
-    const peers = []
-    for (let i = 0; i < 4; i++) peers.push(await newJs({ services: { autonat: autoNAT() } }))
-    for (const js of peers) await js.dial(multiaddr(v1Node))
-    await sleep(20000)
-    isTrue(peers.every((js) => js.getConnections().length === 1), 'all are connected')
-  },
-  async 'AutoNAT v2 of js dials the node that asks' () {
-    const peers = []
-    for (let i = 0; i < 4; i++) peers.push(await newJs({ services: { autonat: autoNATv2() } }))
-    for (const js of peers) await js.dial(multiaddr(v2Node))
+test('js finds by the DHT who keeps the database', async () => {
+  const js = await newJs({ services: { dht: dht() } })
+  await js.dial(multiaddr(publicNode))
+  await until('js has it in its table', () => js.services.dht.routingTable.size > 0)
+  const provider = await until('the node is found', async () => {
+    for await (const p of js.contentRouting.findProviders(cid)) if (p.id.toString() === peerOf(publicNode)) return p
+  }, 90)
+  ok(provider.multiaddrs.some((a) => publicNode.startsWith(a.toString().split('/p2p/')[0])), `its address: ${provider.multiaddrs}`)
+})
+
+test('the node finds by the DHT a js peer that keeps the database, and dials it', async () => {
+  const known = await newJs({ services: { dht: dht() } })
+  const keeper = await newJs({ services: { dht: dht() }, shuns: peerOf(publicNode) }) // which would else tell the node itself
+  await known.dial(multiaddr(publicNode))
+  await keeper.dial(known.getMultiaddrs()[0])
+  await until('they have each other in their tables', () => keeper.services.dht.routingTable.size > 0 && known.services.dht.routingTable.size > 1)
+  await keeper.contentRouting.provide(cid)
+  await until('the node dials it', () => keeper.getConnections().some((c) => c.remotePeer.toString() === peerOf(publicNode) && c.direction === 'inbound'), 120)
+})
+
+test('two js peers talk through the node', async () => {
+  const [listener, dialer] = [await newListener(), await newJs()]
+  const { got, limited } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 50000)
+  ok(got === 50000, `${got} of 50000 bytes came back`)
+  ok(limited, 'strangers are limited')
+})
+
+test('strangers have no more than 128 KiB through the node', async () => {
+  const [listener, dialer] = [await newListener(), await newJs()]
+  const { got } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 1 << 20)
+  ok(got > 0 && got <= 1 << 17, `${got} bytes came back`)
+})
+
+test('peers that keep the database have no limit', async () => {
+  const heads = `/orbitdb/heads${database}`
+  const [listener, dialer] = [await newJs({ listen: [], announce: false }), await newJs()]
+  for (const js of [listener, dialer]) await js.handle(heads, (stream) => stream.abort(new Error('nothing to say')))
+  for (const js of [listener, dialer]) await js.dial(multiaddr(publicNode))
+  await sleep(3000) // identify has told
+  await listener.components.transportManager.listen([multiaddr(`${publicNode}/p2p-circuit`)])
+  await until('js has a reservation', () => listener.getMultiaddrs().some(isRelayed))
+  const { got, limited } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 1 << 20)
+  ok(got === 1 << 20, `${got} bytes came back`)
+  ok(!limited, 'an ordinary connection')
+})
+
+test('js sees that the node punches holes, relays, and tries addresses', async () => {
+  const js = await newJs({ services: { dcutr: dcutr() } })
+  await js.dial(multiaddr(publicNode))
+  for (const protocol of ['/libp2p/dcutr', '/libp2p/circuit/relay/0.2.0/hop', '/libp2p/autonat/1.0.0', '/libp2p/autonat/2/dial-request', '/holdfast/kad/1.0.0']) {
+    await until(protocol, async () => (await js.peerStore.get(js.getPeers()[0])).protocols.includes(protocol), 10)
   }
-}
+})
+
+test('AutoNAT v2: the node dials js, which learns that it can be reached', async () => {
+  const js = await newJs({ services: { autonat: autoNATv2() }, announce: false })
+  ok(js.components.addressManager.getAddressesWithMetadata().every((a) => !a.verified), 'js is not sure')
+  await js.dial(multiaddr(publicNode))
+  await until('js is sure', () => js.components.addressManager.getAddressesWithMetadata().some((a) => a.verified), 30)
+})
+
+test('AutoNAT v1: the node dials js, which learns that it can be reached', async () => {
+  const js = await newJs({ services: { autonat: autoNAT() }, announce: false })
+  await js.dial(multiaddr(publicNode))
+  await until('js is sure', () => js.components.addressManager.getAddressesWithMetadata().some((a) => a.verified), 30)
+})
+
+// js closes the connection that it is asked over by version 1; by version 2 it answers. What the nodes then think is looked at from outside.
+test('AutoNAT v1 of js, which would hang up, is not asked', async () => {
+  const peers = []
+  for (let i = 0; i < 4; i++) peers.push(await newJs({ services: { autonat: autoNAT() } }))
+  for (const js of peers) await js.dial(multiaddr(v1Node))
+  await sleep(20000)
+  ok(peers.every((js) => js.getConnections().length === 1), 'all are connected')
+})
+
+test('AutoNAT v2 of js dials the node that asks', async () => {
+  const peers = []
+  for (let i = 0; i < 4; i++) peers.push(await newJs({ services: { autonat: autoNATv2() } }))
+  for (const js of peers) await js.dial(multiaddr(v2Node))
+})
 
 for (const [name, run] of Object.entries(tests)) {
   try {
