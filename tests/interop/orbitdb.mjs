@@ -173,7 +173,7 @@ test('an entry that comes before its grant is seen waiting, then joins', async (
   await node.line(/^waits /)
   const { waiting, entries } = await ours.info()
   equal([waiting, entries], [1, 1], 'what waits, what has joined')
-  await sleep(500)
+  await sleep(500) // in which it does not join
   equal((await ours.info()).entries, 1, 'it waits on')
   await joinNode(owner, node)
   await same(second, ours, 2)

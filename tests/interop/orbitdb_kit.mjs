@@ -2,7 +2,7 @@
 // It takes nothing from npm, so that each test brings its own.
 import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { Child, equal, ok, until } from './kit.mjs'
+import { Child, equal, sleep, until } from './kit.mjs'
 
 const [program] = process.argv.slice(2)
 
@@ -98,7 +98,7 @@ export async function readerBehind (middle, open, writer, reader) {
   const address = await middle.address(writer)
   const read = await open(reader, address)
   await until('the middle knows the reader', async () => middle.knows(reader))
-  await sleep(1500) // each side opens an exchange of its own: both are over
+  await sleep(1500) // each side may open an exchange of its own: both are over; nothing says that no other is to come
   const written = await open(writer, address, { sync: false })
   await written.add('first')
   await written.sync.start()
@@ -134,7 +134,7 @@ export async function readerBehindJs (newJs, address) {
   carried.events.on('join', () => joined++)
   const middle = { address: async () => carried.address, knows: () => joined > 0, n: async () => (await order(carried)).length }
   const { read } = await readerBehind(middle, (js, at, options) => js.open(at, options), writer, reader)
-  await sleep(3000)
+  await sleep(3000) // what never comes, nothing announces
   const fault = (await order(read)).length === 0
   return fault
 }

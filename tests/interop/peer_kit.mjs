@@ -1,13 +1,13 @@
 // What drives a js-libp2p peer as bench/p2p_peer.c is driven (see there), command for command, with the same answers; peer.mjs (js-libp2p 2) and
 // p2pd/peer.mjs (js-libp2p 3) bring the packages and what their streams look like. Roles on the command line: ws pubsub relay.
 import { createInterface } from 'node:readline'
+import { until } from './kit.mjs'
 
 const is = (word) => process.argv.includes(word)
 const FLOW = '/bench/flow/1'
 const TOPIC = 'bench'
 const CHUNK = 64 * 1024
 const MANY = 100_000
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const number = (n) => {
   const bytes = new Uint8Array(8)
@@ -100,8 +100,7 @@ export async function drive (packages, streams) {
     async reserve (address) {
       await node.dial(multiaddr(address))
       await node.components.transportManager.listen([multiaddr(`${address}/p2p-circuit`)])
-      let own
-      while (!(own = node.getMultiaddrs().map(String).find((a) => a.includes('/p2p-circuit')))) await sleep(20)
+      const own = await until('a place at the relay', () => node.getMultiaddrs().map(String).find((a) => a.includes('/p2p-circuit')))
       say(`reserved ${own}`)
     },
     count () { say(`count ${node.getConnections().length}`) }

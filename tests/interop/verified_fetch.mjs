@@ -4,46 +4,37 @@
 import './node22.mjs'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createLibp2p } from 'libp2p'
-import { tcp } from '@libp2p/tcp'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { identify } from '@libp2p/identify'
-import { Helia } from '@helia/utils'
-import { bitswap, trustlessGateway } from '@helia/block-brokers'
+import { trustlessGateway } from '@helia/block-brokers'
 import { httpGatewayRouting } from '@helia/routers'
 import { unixfs } from '@helia/unixfs'
 import { CarReader } from '@ipld/car'
-import { MemoryBlockstore } from 'blockstore-core'
-import { MemoryDatastore } from 'datastore-core'
-import { multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
 // The class alone: the package's front door also loads a WebRTC stack for a libp2p of its own,
 // which package.json overrides with something small.
 import { VerifiedFetch } from '../../node_modules/@helia/verified-fetch/dist/src/verified-fetch.js'
 import { content } from './content.mjs'
+import { MemoryBlockstore, multiaddr, newHelia } from './js2.mjs'
+import { equal, onExit, run, tempDir, test, until } from './kit.mjs'
 
 const holdfast = process.argv[2]
-const only = process.argv[3]
 const BIG = 20_000_000
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-gateway-'))
+const folder = tempDir()
 const dir = join(folder, 'node')
 const big = content(7, BIG)
 const inner = content(8, 3_000_000)
 const HELLO = 'a file in a folder\n'
 
-function equal (got, want, what) { if (got !== want) throw new Error(`${what}: got ${got}, expected ${want}`) }
 function same (got, want, what) { if (Buffer.compare(Buffer.from(got), want) !== 0) throw new Error(`${what}: other bytes`) }
 
 // ---- the node, and the command line beside it ----
 const node = spawn(holdfast, ['serve', '--http', '127.0.0.1:0', '--p2p', '127.0.0.1:0', '--no-mdns', '--dir', dir], { stdio: ['ignore', 'pipe', 'inherit'] })
 const nodeExit = once(node, 'exit')
+onExit(() => node.kill('SIGKILL'))
 const [line] = await once(node.stdout.setEncoding('utf8'), 'data')
 const [, , url, p2p] = line.trim().split(' ')
 const port = Number(new URL(url).port)
@@ -56,21 +47,6 @@ writeFileSync(join(folder, 'site/hello.txt'), HELLO)
 writeFileSync(join(folder, 'site/sub/b.bin'), inner)
 const bigCid = cidOf(await cli('file', 'add', join(folder, 'big.bin')))
 const siteCid = cidOf(await cli('file', 'add', join(folder, 'site')))
-
-let nPassed = 0
-let nFailed = 0
-async function test (name, run) {
-  if (only && !name.includes(only)) return
-  const from = Date.now()
-  try {
-    const said = await run()
-    nPassed++
-    console.log(`ok ${name} (${Date.now() - from} ms)${said ? ': ' + said : ''}`)
-  } catch (err) {
-    nFailed++
-    console.log(`FAILED ${name}: ${err.stack}`)
-  }
-}
 
 // ---- helpers ----
 async function metric (name) {
@@ -94,14 +70,6 @@ function ask (agent, path, options = {}) {
   })
 }
 
-async function until (what, condition) {
-  for (const end = Date.now() + 15_000; Date.now() < end;) {
-    if (await condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error(`not in time: ${what}`)
-}
-
 /** They ask for the large file and do not read. */
 async function slowReaders (n) {
   const before = await metric('holdfast_requests_total{class="2xx"}')
@@ -119,20 +87,6 @@ async function slowReaders (n) {
   }
 }
 
-async function newHelia (options) {
-  const libp2p = await createLibp2p({
-    addresses: { listen: [] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify() },
-    connectionGater: { denyDialMultiaddr: () => false }
-  })
-  const helia = new Helia({ libp2p, blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore(), ...options })
-  await helia.start()
-  return helia
-}
-
 async function withVerifiedFetch (run) {
   const helia = await newHelia({ blockBrokers: [trustlessGateway({ allowInsecure: true, allowLocal: true })], routers: [httpGatewayRouting({ gateways: [url] })] })
   const verified = new VerifiedFetch({ helia })
@@ -145,30 +99,30 @@ async function withVerifiedFetch (run) {
 }
 
 // ---- verified fetch ----
-await test('verified-fetch: 20 MB', () => withVerifiedFetch(async (get) => {
+test('verified-fetch: 20 MB', () => withVerifiedFetch(async (get) => {
   const res = await get(`ipfs://${bigCid}`)
   equal(res.status, 200, 'status')
   same(await res.arrayBuffer(), big, 'the file')
 }))
 
-await test('verified-fetch: files within a folder', () => withVerifiedFetch(async (get) => {
+test('verified-fetch: files within a folder', () => withVerifiedFetch(async (get) => {
   equal(await (await get(`ipfs://${siteCid}/hello.txt`)).text(), HELLO, 'hello.txt')
   same(await (await get(`ipfs://${siteCid}/sub/b.bin`)).arrayBuffer(), inner, 'sub/b.bin')
 }))
 
-await test('verified-fetch: a range', () => withVerifiedFetch(async (get) => {
+test('verified-fetch: a range', () => withVerifiedFetch(async (get) => {
   const res = await get(`ipfs://${bigCid}`, { headers: { range: 'bytes=1048570-3145800' } })
   equal(res.status, 206, 'status')
   same(await res.arrayBuffer(), big.subarray(1048570, 3145801), 'the range')
 }))
 
-await test('verified-fetch: what is not here', () => withVerifiedFetch(async (get) => {
+test('verified-fetch: what is not here', () => withVerifiedFetch(async (get) => {
   const res = await get('ipfs://bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy', { signal: AbortSignal.timeout(2000) }).catch((err) => err)
   if (res.ok) throw new Error('it was answered')
 }))
 
 // ---- HTTP ----
-await test('ranges are the bytes of the file', async () => {
+test('ranges are the bytes of the file', async () => {
   for (const [from, to] of [[0, 0], [0, 65535], [65535, 65536], [1048575, 1048576], [BIG - 1, BIG - 1], [5_000_000, 9_999_999], [0, BIG - 1]]) {
     const res = await fetch(`${url}/ipfs/${bigCid}`, { headers: { range: `bytes=${from}-${to}` } })
     equal(res.status, 206, 'status')
@@ -180,7 +134,7 @@ await test('ranges are the bytes of the file', async () => {
   equal((await fetch(`${url}/ipfs/${bigCid}`, { headers: { range: `bytes=${BIG}-` } })).status, 416, 'behind the end')
 })
 
-await test('statuses', async () => {
+test('statuses', async () => {
   const first = await fetch(`${url}/ipfs/${bigCid}`, { method: 'HEAD' })
   equal(first.headers.get('content-length'), String(BIG), 'length')
   equal((await fetch(`${url}/ipfs/${bigCid}`, { headers: { 'if-none-match': first.headers.get('etag') } })).status, 304, 'known already')
@@ -197,7 +151,7 @@ await test('statuses', async () => {
   if (!listing.includes('hello.txt')) throw new Error('hello.txt is not in the list')
 })
 
-await test('raw blocks and CARs', async () => {
+test('raw blocks and CARs', async () => {
   const raw = await fetch(`${url}/ipfs/${siteCid}`, { headers: { accept: 'application/vnd.ipld.raw' } })
   equal(raw.headers.get('content-type'), 'application/vnd.ipld.raw', 'type')
   same(await raw.arrayBuffer(), await cli('block', 'get', siteCid), 'the block')
@@ -212,7 +166,7 @@ await test('raw blocks and CARs', async () => {
   same(Buffer.concat(parts), inner, 'sub/b.bin')
 })
 
-await test('one connection for many requests', async () => {
+test('one connection for many requests', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   for (let i = 0; i < 3; i++) {
     const head = await ask(agent, `/ipfs/${bigCid}`, { method: 'HEAD' })
@@ -227,7 +181,7 @@ await test('one connection for many requests', async () => {
   agent.destroy()
 })
 
-await test('requests that are asked ahead are answered in their order', async () => {
+test('requests that are asked ahead are answered in their order', async () => {
   const socket = connect(port, '127.0.0.1')
   const of = (path, more = '') => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${more}\r\n`
   socket.write(of(`/ipfs/${siteCid}/sub/b.bin`) + of(`/ipfs/${siteCid}/hello.txt`) + of('/healthz', 'connection: close\r\n'))
@@ -241,7 +195,7 @@ await test('requests that are asked ahead are answered in their order', async ()
   if (!rest.endsWith('\r\n\r\nok\n')) throw new Error('the third is missing')
 })
 
-await test('a slow reader costs a piece, not the file', async () => {
+test('a slow reader costs a piece, not the file', async () => {
   const sockets = await slowReaders(20)
   const other = await fetch(`${url}/ipfs/${siteCid}/hello.txt`)
   equal(await other.text(), HELLO, 'others are answered meanwhile')
@@ -259,7 +213,7 @@ await test('a slow reader costs a piece, not the file', async () => {
   return `${held} bytes held for 20, ${Math.round(rss / 1e6)} MB of memory at most so far`
 })
 
-await test('more answers than there are places', async () => {
+test('more answers than there are places', async () => {
   const sockets = await slowReaders(128)
   const res = await fetch(`${url}/ipfs/${siteCid}/hello.txt`)
   equal(res.status, 503, 'one too many')
@@ -269,7 +223,7 @@ await test('more answers than there are places', async () => {
   for (const s of sockets) s.destroy()
 })
 
-await test('readers that vanish in the middle', async () => {
+test('readers that vanish in the middle', async () => {
   for (let i = 0; i < 200; i++) {
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
@@ -281,7 +235,7 @@ await test('readers that vanish in the middle', async () => {
   same(await (await fetch(`${url}/ipfs/${bigCid}`)).arrayBuffer(), big, 'the file afterwards')
 })
 
-await test('a file of which a block is missing breaks off', async () => {
+test('a file of which a block is missing breaks off', async () => {
   // Its root alone is here: the status can be sent, the bytes cannot.
   const root = join(folder, 'root')
   const lost = content(9, 3 << 20)
@@ -297,8 +251,8 @@ await test('a file of which a block is missing breaks off', async () => {
 })
 
 // ---- bitswap ----
-await test('helia over bitswap: 20 MB', async () => {
-  const helia = await newHelia({ blockBrokers: [bitswap()], routers: [] })
+test('helia over bitswap: 20 MB', async () => {
+  const helia = await newHelia()
   const known = new Promise((resolve) => helia.libp2p.addEventListener('peer:identify', resolve, { once: true }))
   await helia.libp2p.dial(multiaddr(p2p))
   await known
@@ -314,7 +268,6 @@ await test('helia over bitswap: 20 MB', async () => {
   await new Promise((resolve) => setTimeout(resolve, 300))
   equal(cidOf(await cli('file', 'add', join(folder, 'late.bin'))), name.toString(), 'its CID')
   same(await wait, late, 'what was waited for')
-  await helia.stop()
 })
 
 async function cidHere (bytes) {
@@ -322,7 +275,7 @@ async function cidHere (bytes) {
 }
 
 // ---- the command line while the node runs ----
-await test('the command line works beside the node', async () => {
+test('the command line works beside the node', async () => {
   const out = join(folder, 'again.bin')
   await cli('file', 'get', bigCid, '-o', out)
   same(readFileSync(out), big, 'file get')
@@ -343,13 +296,10 @@ await test('the command line works beside the node', async () => {
   for (const [i, c] of cids.entries()) same(await (await fetch(`${url}/ipfs/${c}`)).arrayBuffer(), readFileSync(files[i]), files[i])
 })
 
-await test('the node stops clean', async () => {
+test('the node stops clean', async () => {
   node.kill('SIGTERM')
   const [code] = await nodeExit
   equal(code, 0, 'exit status')
 })
 
-node.kill('SIGKILL')
-rmSync(folder, { recursive: true, force: true })
-console.log(`${nPassed} passed, ${nFailed} failed`)
-process.exit(nFailed ? 1 : 0)
+await run(3)

@@ -3,30 +3,17 @@
 import './node22.mjs'
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
-import { WebSocketServer } from 'ws'
 import { readFileSync } from 'node:fs'
-import { createLibp2p } from 'libp2p'
 import { webSockets } from '@libp2p/websockets'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { identify } from '@libp2p/identify'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { addTodo, browser, equal, freePort, Node, ok, onExit, run, tempDir, test, until, visit } from '../e2e/kit.mjs'
+import { newPeer } from './js2.mjs'
+import { bridge } from './kit.mjs'
 
 const script = readFileSync(process.argv[2])
-process.argv.splice(2, 1)
 
 // ---- the relay, with the limits that js sets by itself ----
-const relay = await createLibp2p({
-  addresses: { listen: ['/ip4/127.0.0.1/tcp/0/ws'] },
-  transports: [webSockets()],
-  connectionEncrypters: [noise()],
-  streamMuxers: [yamux()],
-  connectionManager: { inboundConnectionThreshold: 1000 },
-  services: { identify: identify(), relay: circuitRelayServer() }
-})
-onExit(() => relay.stop())
+const relay = await newPeer({ listen: ['/ip4/127.0.0.1/tcp/0/ws'], transports: [webSockets()], services: { relay: circuitRelayServer() } })
 const relayAddress = relay.getMultiaddrs()[0].toString()
 
 // ---- pages with js-libp2p ----
@@ -93,17 +80,9 @@ async function holdfastPage (at) {
 
 // ---- our own relay: `holdfast p2pd`, which listens on TCP, behind a WebSocket ----
 async function ownRelay () {
-  const [port, bridge] = [await freePort(), new WebSocketServer({ port: 0, host: '127.0.0.1' })]
-  await new Promise((resolve) => bridge.once('listening', resolve))
-  onExit(() => bridge.close())
-  bridge.on('connection', (socket) => {
-    const channel = connect(port, '127.0.0.1')
-    channel.on('data', (bytes) => socket.send(bytes))
-    for (const event of ['close', 'error']) channel.on(event, () => socket.close())
-    socket.on('message', (bytes) => channel.write(bytes))
-    socket.on('close', () => channel.destroy())
-  })
-  const address = `/ip4/127.0.0.1/tcp/${bridge.address().port}/ws`
+  const port = await freePort()
+  const server = await bridge(port)
+  const address = `/ip4/127.0.0.1/tcp/${server.address().port}/ws`
   const daemon = spawn(process.env.HOLDFAST ?? new URL('../../build/holdfast', import.meta.url).pathname,
     ['p2pd', `-listen=/unix${tempDir()}/p2pd.sock`, `-hostAddrs=/ip4/127.0.0.1/tcp/${port}`, `-announceAddrs=${address}`], { stdio: ['ignore', 'pipe', 'inherit'] })
   onExit(() => daemon.kill('SIGKILL'))
@@ -231,4 +210,4 @@ test('a dial that cannot succeed says why', async () => {
   await ours.close()
 })
 
-await run()
+await run(3)

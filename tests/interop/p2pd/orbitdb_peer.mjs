@@ -9,40 +9,21 @@
 //      dial ADDRESS                 dialled
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
-import { createLibp2p } from 'libp2p'
-import { tcp } from '@libp2p/tcp'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { gossipsub } from '@libp2p/gossipsub'
-import { identify, identifyPush } from '@libp2p/identify'
-import { multiaddr } from '@multiformats/multiaddr'
-import { Helia } from '@helia/utils'
-import { bitswap } from '@helia/block-brokers'
+import { IPFSAccessController } from '@orbitdb/core'
 import { LevelBlockstore } from 'blockstore-level'
 import { LevelDatastore } from 'datastore-level'
-import { createOrbitDB, IPFSAccessController } from '@orbitdb/core'
+import { peersOf, until } from '../kit.mjs'
+import { packages } from './js3.mjs'
 
 const [dir] = process.argv.slice(2)
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const say = (line) => process.stdout.write(line + '\n')
 const since = (from) => ((performance.now() - from) / 1000).toFixed(6)
 
-const libp2p = await createLibp2p({
-  addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-  transports: [tcp()],
-  connectionEncrypters: [noise()],
-  streamMuxers: [yamux()],
-  services: { identify: identify(), push: identifyPush(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
-  connectionManager: { inboundConnectionThreshold: 1000 },
-  connectionGater: { denyDialMultiaddr: () => false }
-})
 const blockstore = new LevelBlockstore(join(dir, 'blocks'))
 const datastore = new LevelDatastore(join(dir, 'data'))
 await blockstore.open()
 await datastore.open()
-const ipfs = new Helia({ libp2p, blockstore, datastore, blockBrokers: [bitswap()], routers: [] })
-await ipfs.start()
-const orbitdb = await createOrbitDB({ ipfs, id: 'peer', directory: join(dir, 'orbitdb') })
+const { libp2p, id, dial, open, stop } = await peersOf(packages).newOrbit({ name: 'peer', directory: join(dir, 'orbitdb'), helia: { blockstore, datastore } })
 let db
 
 const payload = (n) => ({ title: 'water the garden', done: false, key: `item-${String(n).padStart(8, '0')}` })
@@ -53,19 +34,14 @@ async function count () {
   return n
 }
 
-async function keep (opening) {
-  db = await opening
-  db.events.on('error', () => {}) // without a listener a failed exchange of heads would end this process
-}
-
 const commands = {
   async create (name, type) {
-    await keep(orbitdb.open(name, { type, AccessController: IPFSAccessController({ write: ['*'] }) }))
+    db = await open(name, { type, AccessController: IPFSAccessController({ write: ['*'] }) })
     say(`created ${db.address}`)
   },
   async open (address) {
     const from = performance.now()
-    await keep(orbitdb.open(address))
+    db = await open(address)
     say(`opened ${since(from)}`)
   },
   async fill (n) {
@@ -81,20 +57,17 @@ const commands = {
   // The newest entry's clock tells how many a log of one writer has; counting them all costs too much to do it often.
   async have (n) {
     const from = performance.now()
-    for (;;) {
-      const heads = await db.log.heads()
-      if (heads.some((entry) => entry.clock.time >= Number(n)) && await count() >= Number(n)) break
-      await sleep(20)
-    }
+    const isThere = async () => (await db.log.heads()).some((entry) => entry.clock.time >= Number(n)) && await count() >= Number(n)
+    await until(`${n} entries`, isThere, Infinity, 20)
     say(`have ${since(from)}`)
   },
   async dial (address) {
-    await libp2p.dial(multiaddr(address))
+    await dial(address)
     say('dialled')
   }
 }
 
-say(`ready ${libp2p.getMultiaddrs()[0]} ${orbitdb.identity.id}`)
+say(`ready ${libp2p.getMultiaddrs()[0]} ${id}`)
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, ...args] = line.split(' ')
   Promise.resolve(commands[name](...args)).catch((error) => {
@@ -102,8 +75,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     process.exit(1)
   })
 }
-await orbitdb.stop()
-await ipfs.stop()
+await stop()
 await blockstore.close()
 await datastore.close()
 process.exit(0)

@@ -7,24 +7,22 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import Mocha from 'mocha'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import { createClient } from '@libp2p/daemon-client'
 import { createServer } from '@libp2p/daemon-server'
 import { floodsub } from '@libp2p/floodsub'
 import { gossipsub } from '@libp2p/gossipsub'
-import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { peersOf } from '../kit.mjs'
+import { multiaddr, packages, tcp } from './js3.mjs'
 
 const [program, ...parts] = process.argv.slice(2)
 
 // ---- the peers ----
+
+const { newPeer } = peersOf(packages)
 
 async function ourPeer (options) {
   const flags = ['-listen=/ip4/127.0.0.1/tcp/0', options.noListen ? '-noListenAddrs' : '-hostAddrs=/ip4/127.0.0.1/tcp/0', '-muxer=yamux']
@@ -52,16 +50,14 @@ async function ourPeer (options) {
 }
 
 async function jsPeer (options) {
-  const services = { identify: identify(), ping: ping() }
+  const services = { ping: ping() }
   if (options.pubsub) services.pubsub = options.pubsubRouter === 'floodsub' ? floodsub() : gossipsub()
   if (options.relay) services.relay = circuitRelayServer()
   if (options.dht) services.dht = kadDHT({ protocol: '/ipfs/kad/1.0.0', peerInfoMapper: passthroughMapper, clientMode: false })
-  const node = await createLibp2p({
+  const node = await newPeer({
     privateKey: options.key == null ? undefined : privateKeyFromProtobuf(readFileSync(options.key)),
-    addresses: { listen: options.noListen ? [] : ['/ip4/127.0.0.1/tcp/0'] },
+    listen: options.noListen ? [] : undefined,
     transports: [tcp(), circuitRelayTransport()],
-    streamMuxers: [yamux()],
-    connectionEncrypters: [noise()],
     services
   })
   const server = createServer(multiaddr('/ip4/127.0.0.1/tcp/0'), node)

@@ -1,49 +1,31 @@
 // js-libp2p 3 against running `holdfast serve` nodes, from a network namespace with a public address (tests/suites/51-serve-p2p.sh):
 // `serve.mjs OWN_IP PUBLIC V1 V2 DATABASE`. PUBLIC: a node that was told that it is reachable; V1, V2: nodes that must find out; DATABASE: its
 // address. Prints `ok NAME` or `FAILED NAME: why`.
-import { createLibp2p } from 'libp2p'
-import { tcp } from '@libp2p/tcp'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { identify, identifyPush } from '@libp2p/identify'
-import { kadDHT } from '@libp2p/kad-dht'
-import { ping } from '@libp2p/ping'
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { dcutr } from '@libp2p/dcutr'
 import { autoNAT } from '@libp2p/autonat'
 import { autoNATv2 } from '@libp2p/autonat-v2'
-import { multiaddr } from '@multiformats/multiaddr'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { dcutr } from '@libp2p/dcutr'
+import { kadDHT } from '@libp2p/kad-dht'
+import { ping } from '@libp2p/ping'
 import { CID } from 'multiformats/cid'
+import { cleanUp, ok, onExit, peersOf, runAll, sleep, test, until as untilMs } from '../kit.mjs'
+import { multiaddr, packages, tcp } from './js3.mjs'
 
 const [ip, publicNode, v1Node, v2Node, database] = process.argv.slice(2)
 const cid = CID.parse(database.split('/')[2])
 const peerOf = (address) => address.split('/').pop()
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const until = (what, condition, seconds = 60) => untilMs(what, condition, seconds * 1000, 100)
+const { newPeer } = peersOf(packages, onExit) // what they see goes on after their tests
 
-async function until (what, condition, seconds = 60) {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
-    const value = await condition()
-    if (value) return value
-  }
-  throw new Error(`did not happen: ${what}`)
-}
-
-function isTrue (value, what) { if (!value) throw new Error(`not so: ${what}`) }
-
-const started = []
 let nextPort = 5000
 // What js is told to announce it takes for reachable; what it only listens on it wants to have tried by AutoNAT first.
 async function newJs ({ listen = [`/ip4/${ip}/tcp/${++nextPort}`], services = {}, announce = true, shuns } = {}) {
-  const js = await createLibp2p({
+  const js = await newPeer({
     addresses: { listen, announce: announce ? listen : [] },
     transports: [tcp(), circuitRelayTransport()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify(), push: identifyPush(), ping: ping(), ...services },
-    connectionManager: { inboundConnectionThreshold: 1000 },
+    services: { ping: ping(), ...services },
     connectionGater: { denyDialPeer: (id) => id.toString() === shuns }
   })
-  started.push(js)
   await js.handle('/test/echo/1', async (stream) => {
     try {
       for await (const chunk of stream) if (!stream.send(chunk.subarray())) await stream.onDrain()
@@ -120,7 +102,7 @@ test('peers that keep the database have no limit', async () => {
   const [listener, dialer] = [await newJs({ listen: [], announce: false }), await newJs()]
   for (const js of [listener, dialer]) await js.handle(heads, (stream) => stream.abort(new Error('nothing to say')))
   for (const js of [listener, dialer]) await js.dial(multiaddr(publicNode))
-  await sleep(3000) // identify has told
+  await sleep(3000) // identify has told what they speak: only the node knows when
   await listener.components.transportManager.listen([multiaddr(`${publicNode}/p2p-circuit`)])
   await until('js has a reservation', () => listener.getMultiaddrs().some(isRelayed))
   const { got, limited } = await echo(dialer, multiaddr(`${publicNode}/p2p-circuit/p2p/${listener.peerId}`), 1 << 20)
@@ -154,7 +136,7 @@ test('AutoNAT v1 of js, which would hang up, is not asked', async () => {
   const peers = []
   for (let i = 0; i < 4; i++) peers.push(await newJs({ services: { autonat: autoNAT() } }))
   for (const js of peers) await js.dial(multiaddr(v1Node))
-  await sleep(20000)
+  await sleep(20000) // long enough to ask all of them: that nobody was asked, nothing says
   ok(peers.every((js) => js.getConnections().length === 1), 'all are connected')
 })
 
@@ -164,15 +146,8 @@ test('AutoNAT v2 of js dials the node that asks', async () => {
   for (const js of peers) await js.dial(multiaddr(v2Node))
 })
 
-for (const [name, run] of Object.entries(tests)) {
-  try {
-    await run()
-    console.log(`ok ${name}`)
-  } catch (err) {
-    console.log(`FAILED ${name}: ${err.stack}`)
-  }
-}
+await runAll()
 console.log('asked')
 await new Promise((resolve) => process.stdin.on('data', resolve).on('end', resolve))
-await Promise.all(started.map((js) => js.stop()))
+await cleanUp()
 process.exit(0)

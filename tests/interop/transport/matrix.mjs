@@ -1,10 +1,8 @@
 // Every pairing of the transport test program with itself and with js-libp2p 2 and 3, over a Redis of its own: `matrix.mjs PROGRAM` closes with
 // `N passed, N failed`. A pairing is two processes with nothing but their environment, as unified-testing starts them.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort, onExit, run, tempDir, test, until } from '../kit.mjs'
 
 const HERE = new URL('.', import.meta.url).pathname
 const [program] = process.argv.slice(2)
@@ -15,13 +13,6 @@ const programs = {
 }
 const TIMEOUT_MS = 60_000
 const RESULT = /^latency:\n {2}handshake_plus_one_rtt: (\d+\.\d+)\n {2}ping_rtt: (\d+\.\d+)\n {2}unit: ms\n$/
-
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address()
-    server.close(() => resolve(port))
-  })
-})
 
 // Runs until it ends; `stop` ends it.
 function start (command, env) {
@@ -35,20 +26,19 @@ function start (command, env) {
   return { ended, stop: (signal = 'SIGTERM') => { child.kill(signal); return ended } }
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'transport-'))
 const port = await freePort()
-const redis = start(['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', dir, '--loglevel', 'warning'], {})
+const redis = start(['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', tempDir(), '--loglevel', 'warning'], {})
+onExit(() => redis.stop())
 const TEST = { REDIS_ADDR: `127.0.0.1:${port}`, LISTENER_IP: '127.0.0.1', DEBUG: 'false', TEST_TIMEOUT_SECS: '30', SECURE_CHANNEL: 'noise', MUXER: 'yamux' }
 let n = 0
-const settings = (more) => ({ ...TEST, TEST_KEY: `case${n}`, ...more })
+const settings = (more) => ({ ...TEST, TEST_KEY: `case${++n}`, ...more })
 
-const cases = []
 for (const transport of ['tcp', 'ws', 'webrtc-direct']) { // js listens by webrtc-direct only with a native library that it does not bring along
   for (const dialer of Object.keys(programs)) {
     for (const listener of Object.keys(programs)) {
       if (dialer !== 'holdfast' && listener !== 'holdfast') continue
       if (transport === 'webrtc-direct' && dialer !== listener) continue
-      cases.push([`${dialer} x ${listener} (${transport}, noise, yamux)`, async () => {
+      test(`${dialer} x ${listener} (${transport}, noise, yamux)`, async () => {
         const env = settings({ TRANSPORT: transport })
         const there = start(programs[listener], { ...env, IS_DIALER: 'false' })
         const here = await start(programs[dialer], { ...env, IS_DIALER: 'true' }).ended
@@ -57,7 +47,7 @@ for (const transport of ['tcp', 'ws', 'webrtc-direct']) { // js listens by webrt
         if (here.code !== 0 || !ping) throw new Error(`the dialer ended with ${here.code}: ${here.out}${here.err}; the listener said: ${err}`)
         if (listener === 'holdfast' && (code !== 0 || out !== '')) throw new Error(`the listener ended with ${code}: ${out}${err}`)
         return `${handshake} ms, ping ${ping} ms`
-      }])
+      })
     }
   }
 }
@@ -72,41 +62,22 @@ const refusals = [
   ['no role', { TRANSPORT: 'tcp', IS_DIALER: '' }, /not set: IS_DIALER/]
 ]
 for (const [name, env, reason] of refusals) {
-  cases.push([`refuses: ${name}`, async () => {
+  test(`refuses: ${name}`, async () => {
     const { code, out, err } = await start(programs.holdfast, settings({ IS_DIALER: 'true', ...env })).ended
     if (code !== 1 || out !== '' || !reason.test(err)) throw new Error(`ended with ${code}: ${out}${err}`)
     return 'said so'
-  }])
+  })
 }
 
-cases.push(['a listener that sets a plain value is found, too', async () => {
+test('a listener that sets a plain value is found, too', async () => {
   const there = start(programs.holdfast, settings({ IS_DIALER: 'false', TRANSPORT: 'tcp' }))
   const cli = (...words) => start(['redis-cli', '-p', String(port), ...words], {}).ended.then(({ out }) => out.trim())
-  let address
-  for (let i = 0; i < 200 && !address; i++) {
-    address = await cli('LINDEX', `case${n}_listener_multiaddr`, '0')
-    if (!address) await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const address = await until('the listener says where it is', () => cli('LINDEX', `case${n}_listener_multiaddr`, '0'))
   await cli('SET', `plain${n}_listener_multiaddr`, address)
   const here = await start(programs.holdfast, settings({ IS_DIALER: 'true', TRANSPORT: 'tcp', TEST_KEY: `plain${n}` })).ended
   await there.stop()
   if (here.code !== 0 || !RESULT.test(here.out)) throw new Error(`ended with ${here.code}: ${here.out}${here.err}`)
   return 'done'
-}])
+})
 
-let passed = 0
-let failed = 0
-for (const [name, body] of cases) {
-  n++
-  try {
-    console.log(`ok ${name}: ${await body()}`)
-    passed++
-  } catch (error) {
-    console.log(`FAILED ${name}: ${error.message}`)
-    failed++
-  }
-}
-await redis.stop()
-rmSync(dir, { recursive: true })
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed ? 1 : 0)
+await run(3)
