@@ -87,10 +87,9 @@ test('the clock jumps an hour back and forth under a running worker: it still fa
     await showsText(page, text)
     /* Back, found by looks at /healthz alone; between two of them the clock jumps. */
     proxy.plain = true
-    proxy.asked.length = 0
+    proxy.answered.length = 0
     proxy.how = 'pass'
-    await until('the first look', () => proxy.asked.includes('/healthz'))
-    await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 200)))
+    await until('the first look', () => proxy.answered.includes('/healthz'))
     await jump(to)
     await inMode(page, 'server', 15_000)
     proxy.plain = false

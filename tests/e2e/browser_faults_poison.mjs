@@ -1,7 +1,7 @@
 /* Threats 20 and 42: somebody else's bytes where ours belong: from the network, in the cache, and as the worker itself. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { aside, caches_, cdpOf, exactly, insist, isOf, newWorker, pause, profileOf, proxyOf, releaseOf, servedBy, start, stored, warm } from './browser_kit.mjs'
+import { aside, caches_, cdpOf, exactly, insist, isOf, newWorker, profileOf, proxyOf, releaseOf, servedBy, start, stored, warm } from './browser_kit.mjs'
 import { equal, inMode, Node, ok, settled, showsText, tempDir, test, until, visit } from './kit.mjs'
 
 const EVIL = 'globalThis.poisoned = true; document.title = "poisoned"'
@@ -73,7 +73,7 @@ test('a poisoned 200 for the app\'s and the worker\'s files while the node is aw
   const after = await releaseOf(node)
   proxy.instead.delete('/_holdfast/sw.js')
   await page.evaluate(async () => (await navigator.serviceWorker.getRegistration('/')).update().catch(() => {}))
-  await pause(500)
+  await until('the update is over', () => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration()).installing))
   equal(await bytesOf(page, styles), [200, false, css], 'the old styles under their old name')
   proxy.how = 502
   proxy.cut()

@@ -1,5 +1,5 @@
 /* The browser's database under what browsers, disks and other programs do to it, while it is written to. */
-import { aside, cdpOf, exactly, hauntedBy, insist, pause, post, profileOf, proxyOf, servedBy, start, stored, warm } from './browser_kit.mjs'
+import { aside, cdpOf, exactly, hauntedBy, insist, post, profileOf, proxyOf, servedBy, start, stored, warm } from './browser_kit.mjs'
 import { equal, hasPeers, inMode, mode, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
 
 const failed = page => page.evaluate(() => document.documentElement.hasAttribute('data-failed'))
@@ -29,8 +29,8 @@ test('storage is evicted four times in mid-write, with a node: each acknowledged
     }
   }
   const evict = async () => {
-    for (const storageTypes of ['indexeddb', 'indexeddb', 'cache_storage', 'indexeddb,cache_storage']) {
-      await pause(120)
+    for (const [i, storageTypes] of ['indexeddb', 'indexeddb', 'cache_storage', 'indexeddb,cache_storage'].entries()) {
+      await until('some more are written', () => texts.length > 6 * (i + 1), 60_000, 5)
       await cdp.send('Storage.clearDataForOrigin', { origin: node.origin, storageTypes })
     }
   }

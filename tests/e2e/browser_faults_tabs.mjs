@@ -1,7 +1,7 @@
 /* Two tabs that fight, and tabs that the browser freezes or that hang. */
 import { Chromium } from './cdp.mjs'
-import { exactly, insist, pause, post, profileOf, proxyOf, start, warm } from './browser_kit.mjs'
-import { equal, hasPeers, inMode, nInvitations, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
+import { exactly, insist, post, profileOf, proxyOf, start, warm } from './browser_kit.mjs'
+import { equal, hasPeers, inMode, nInvitations, ok, settled, shown, showsText, sleep, test, until, visit } from './kit.mjs'
 
 const LOCKS = 'navigator.locks.query().then(q => q.held.filter(l => l.name === "holdfast-network").map(l => l.clientId).join())'
 
@@ -127,7 +127,7 @@ test('a tab is frozen, and its connections die without a word: thawed, it is lev
   /* Every socket that is open now stays open for ever, and nothing comes through. */
   proxy.muteAll()
   await node.post('/todos', { text: 'while it was frozen' })
-  await pause(4000)
+  await sleep(4000) /* long enough for what counts seconds */
   await tab.thaw()
   await tab.front()
   const began = Date.now()

@@ -1,6 +1,6 @@
 /* A worker that is killed at any moment, and its replacement by another one while things go wrong. */
-import { caches_, cdpOf, changeable, exactly, insist, isOf, newWorker, pause, post, profileOf, proxyOf, releaseOf, servedBy, start, warm } from './browser_kit.mjs'
-import { equal, hasPeers, inMode, itemsOf, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
+import { caches_, cdpOf, changeable, exactly, insist, isOf, newWorker, post, profileOf, proxyOf, releaseOf, servedBy, start, warm } from './browser_kit.mjs'
+import { equal, hasPeers, inMode, itemsOf, ok, settled, shown, showsText, sleep, test, until, visit } from './kit.mjs'
 
 const KILLS = Number(process.env.WORKER_KILLS ?? 60)
 
@@ -26,10 +26,10 @@ test(`${KILLS} times the worker is killed at the moment of a form, half of them 
       const [text, op] = [`${name} ${i}`, `${name}-${i}`]
       /* From before the request to after the answer; a prime stride so that neighbours differ. */
       const delay = usual * (1.5 * ((i * 17) % n) / n - 0.5)
-      if (delay < 0) await Promise.race([kill(), pause(-delay)])
+      if (delay < 0) await Promise.race([kill(), sleep(-delay)])
       let answered = 0
       const answer = post(page, text, op).finally(() => { answered = performance.now() })
-      await pause(Math.max(0, delay))
+      await sleep(Math.max(0, delay))
       const killed = performance.now()
       if (delay >= 0) await kill()
       if (i % 3 === 0) await kill() /* the browser itself asks a second time */
@@ -71,7 +71,7 @@ test('the worker is killed again and again under a page that is typed in, with a
     const stopping = (async () => {
       while (going) {
         await kill()
-        await pause(60 + Math.random() * 240)
+        await sleep(60 + Math.random() * 240)
       }
     })()
     for (let i = 0; i < n; i++) {
@@ -105,8 +105,7 @@ test('the worker is killed again and again under a page that is typed in, with a
 
 const cut = (res, headers, bytes) => {
   res.writeHead(200, { ...headers, 'content-length': bytes.length })
-  res.write(bytes.subarray(0, bytes.length / 2))
-  setTimeout(() => res.destroy(), 50)
+  res.write(bytes.subarray(0, bytes.length / 2), () => res.destroy())
 }
 const half = (res, headers, bytes) => res.writeHead(200, headers).end(bytes.subarray(0, bytes.length / 2))
 const flipped = (res, headers, bytes) => {
@@ -115,7 +114,7 @@ const flipped = (res, headers, bytes) => {
 }
 const portal = res => res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in to the hotel</h1>')
 const status = code => res => res.writeHead(code).end()
-const silent = res => { setTimeout(() => res.destroy(), 1000) }
+const silent = res => { setTimeout(() => res.destroy(), 1000) } /* the update waits as long */
 const BAD = [
   ['/_holdfast/sw.js', { cut, half, portal, 500: status(500), 404: status(404), silent }],
   ['/_holdfast/core.wasm', { cut, half, flipped, portal, 503: status(503) }],
@@ -204,7 +203,7 @@ test('the node of a new release dies again while its worker is installed: whiche
       const registration = await navigator.serviceWorker.getRegistration('/')
       await registration.update().catch(() => {})
     }).catch(() => {})
-    await pause(i * 25)
+    await sleep(i * 25)
     await node.kill()
     await told
     const text = `after ${i}`

@@ -17,7 +17,6 @@ export const profileOf = async ({ watched, ...options } = {}) => {
 export const cdpOf = async page => page.context().newCDPSession(page)
 export const servedBy = (page, path = '/') => page.evaluate(async path => (await fetch(path, { headers: { accept: 'text/html' } })).headers.get('x-served-by'), path)
 export const warm = page => page.evaluate(async () => (await fetch('/', { headers: { accept: 'text/html', 'holdfast-render': 'local' } })).headers.get('x-served-by'))
-export const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 export const once = async (node, texts) => {
   const all = await node.texts()
   equal(texts.filter(t => all.filter(x => x === t).length !== 1), [], 'not there exactly once')
@@ -81,7 +80,7 @@ export async function changeable () {
  * is one: (res, headers, bytes) => …; `plain`: no WebSockets; muteAll(): the WebSockets that are open stay open, and nothing comes through any more. */
 export async function proxyOf (node) {
   const port = await freePort()
-  const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [] }
+  const proxy = { origin: `http://localhost:${port}`, how: 'pass', instead: new Map(), asked: [], answered: [] }
   const changed = async (req, res, answer) => {
     const r = await fetch(`http://127.0.0.1:${node.port}${req.url}`).catch(() => null)
     const headers = Object.fromEntries(r?.headers ?? [])
@@ -99,6 +98,7 @@ export async function proxyOf (node) {
   const server = http.createServer((req, res) => {
     const path = req.url.split('?')[0]
     proxy.asked.push(req.url)
+    res.on('finish', () => proxy.answered.push(req.url))
     if (proxy.instead.has(path)) return changed(req, res, proxy.instead.get(path))
     if (proxy.how === 'hang') return
     if (proxy.how === 'portal') return res.writeHead(200, { 'content-type': 'text/html' }).end('<title>Hotel</title><h1>Log in to the hotel</h1>')

@@ -1,6 +1,6 @@
 /* Nodes that are there and not there, and who answers then. */
-import { cdpOf, once, pause, profileOf, proxyOf, servedBy, start, warm } from './browser_kit.mjs'
-import { addTodo, equal, inMode, mode, ok, settled, showsText, test, until, visit } from './kit.mjs'
+import { cdpOf, once, profileOf, proxyOf, servedBy, start, warm } from './browser_kit.mjs'
+import { addTodo, equal, inMode, mode, ok, settled, showsText, sleep, test, until, visit } from './kit.mjs'
 
 test('a proxy that says 502, 503, 504: the worker answers, then the mode follows; and back', async () => {
   const node = await start()
@@ -170,7 +170,7 @@ test('what was written without a node goes out with no page open', async () => {
   await cdp.send('ServiceWorker.stopAllWorkers')
   await page.goto('about:blank')
   await node.start()
-  await pause(300)
+  await sleep(300) /* in which nobody sends it */
   equal(await node.texts(), [], 'nobody has sent it')
   await cdp.send('ServiceWorker.dispatchSyncEvent', { origin: node.origin, registrationId, tag: 'holdfast-flush', lastChance: false })
   await until('the node has it', async () => (await node.texts()).includes('sent by nobody'))

@@ -1,15 +1,18 @@
 /* The page under its user's hands, with less than everything, in several tabs, and under the hands of other people's pages. */
 import http from 'node:http'
-import { cdpOf, once, pause, profileOf, start, warm } from './browser_kit.mjs'
+import { cdpOf, once, profileOf, start, warm } from './browser_kit.mjs'
 import { addTodo, equal, freePort, hasPeers, inMode, ok, onExit, settled, showsText, shown, test, until, visit } from './kit.mjs'
 
 const shifts = page => page.evaluate(() => {
   window.shifted = 0
-  new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifted += entry.value }).observe({ type: 'layout-shift' })
+  window.shifts = new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifted += entry.value })
+  window.shifts.observe({ type: 'layout-shift' })
 })
+/* What was changed has been drawn. */
+const drawn = page => page.evaluate(async () => { for (let i = 0; i < 3; i++) await new Promise(resolve => requestAnimationFrame(resolve)) })
 const shifted = async page => {
-  await pause(120) /* the observer is told after the frame */
-  return page.evaluate(() => window.shifted)
+  await drawn(page)
+  return page.evaluate(() => window.shifts.takeRecords().reduce((sum, entry) => sum + entry.value, window.shifted))
 }
 
 test('text, focus, selection, open details and scroll stay when somebody else changes the list', async () => {
@@ -42,7 +45,7 @@ test('text, focus, selection, open details and scroll stay when somebody else ch
   /* Scrolled down: what is read stays where it is, whatever comes above it. */
   await page.click('#hf-status-open')
   await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 700) })
-  await pause(200)
+  await drawn(page)
   const read = await page.evaluate(() => document.elementFromPoint(400, 250).closest('li')?.id)
   const where = () => page.evaluate(id => Math.round(document.getElementById(id).getBoundingClientRect().top), read)
   const was = await where()
@@ -58,10 +61,15 @@ test('text, focus, selection, open details and scroll stay when somebody else ch
 test('typed while a slow node takes the form: nothing is wiped, both forms arrive', async () => {
   const node = await start()
   const page = await visit(await profileOf(), node.origin)
-  await page.route('**/todos', async route => { await pause(600); await route.continue() })
+  let go
+  const gone = new Promise(resolve => { go = resolve })
+  await page.route('**/todos', async route => { await gone; await route.continue() })
+  const answered = page.waitForResponse(response => response.request().method() === 'POST')
   await addTodo(page, 'first')
   await page.fill('#new-text', 'second')
-  await pause(900)
+  go()
+  await answered
+  await showsText(page, 'first')
   equal(await page.inputValue('#new-text'), 'second', 'typed meanwhile')
   await page.press('#new-text', 'Enter')
   await page.fill('#new-text', 'third')

@@ -1,6 +1,6 @@
 /* New releases, and the kill switch that removes the worker. */
-import { caches_, changeable, isOf, newWorker, once, pause, profileOf, releaseOf, start, stored, warm } from './browser_kit.mjs'
-import { addTodo, equal, inMode, ok, settled, showsText, test, until, visit } from './kit.mjs'
+import { caches_, changeable, isOf, newWorker, once, profileOf, releaseOf, start, stored, warm } from './browser_kit.mjs'
+import { addTodo, equal, inMode, ok, settled, showsText, sleep, test, until, visit } from './kit.mjs'
 
 test('an update while the node is alive: old pages stay whole, the next step is of the new release', async () => {
   const node = await changeable()
@@ -29,7 +29,7 @@ test('an update while the node is alive: old pages stay whole, the next step is 
   equal(await two.inputValue('input[name=text]'), 'half typed', 'typed')
   equal(await two.locator('footer b').count(), 0, 'the old page is the old page')
   await node.post('/todos', { text: 'while the old page is open' })
-  await pause(300)
+  await sleep(300) /* in which it does not come */
   equal(await two.locator('footer b').count(), 0, 'no morph over releases')
   equal(await two.inputValue('input[name=text]'), 'half typed', 'typed')
   await two.press('input[name=text]', 'Enter')

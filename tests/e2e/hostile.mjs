@@ -2,7 +2,7 @@
  * in bounded time, and a normal request right after it works. */
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { equal, Node, ok, run, test, until } from './kit.mjs'
+import { equal, Node, ok, run, sleep, test, until } from './kit.mjs'
 import { ask, FORM, frame, MULTISTREAM, post, Raw, rssKiB, say, upgrade } from './wire.mjs'
 
 const node = await Node.make()
@@ -42,7 +42,7 @@ test('a request cut at every byte is the same request', async () => {
     const raw = new Raw(node.port)
     await raw.opened
     raw.send(request.slice(0, at))
-    await new Promise(resolve => setTimeout(resolve, 1))
+    await sleep(1) /* so that it comes by itself: that it was read, nothing says */
     raw.send(request.slice(at))
     await raw.until(r => r.statuses.length)
     equal(raw.statuses, [303], `cut at ${at}`)

@@ -34,7 +34,8 @@ async function life () {
     peer.end()
   } catch (error) {
     if (!HANDLED(error)) throw error
-    await Promise.race([node.gone, new Promise(resolve => setTimeout(resolve, 100))])
+    /* It ends, or goes on answering. */
+    await Promise.race([node.gone, until('it answers', () => ask(node, '/healthz')).catch(() => {})])
   }
   if (!gone) node.process.kill('SIGTERM')
   const late = setTimeout(() => node.process.kill('SIGABRT'), 15_000)

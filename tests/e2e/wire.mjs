@@ -180,4 +180,3 @@ export function malformed (html) {
 /* ---- a process ---- */
 
 export const rssKiB = node => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.process.pid}/status`, 'utf8'))[1])
-export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))

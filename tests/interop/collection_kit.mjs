@@ -71,8 +71,8 @@ export async function editTogether ({ holdfast, newOrbit, useDatabaseType, colle
     return true
   }
   const votes = async () => (await todos.get(own))?.value.votes
-  await until('all votes count', async () => await votes() === 75, 30_000)
-  await until('both show the same', () => same(todos), 30_000)
+  await until('all votes count', async () => await votes() === 75)
+  await until('both show the same', () => same(todos))
   equal([(await todos.get(own)).value.text, (await todos.get(theirs.id)).value.text], ['js 24', 'js 23'], 'fields that js changed')
   equal([(await todos.get(own)).value.assignee, (await todos.get(theirs.id)).value.assignee], ['node 24', 'node 23'], 'fields that the node changed')
 

@@ -53,7 +53,7 @@ export async function same (js, ours, n) {
     equal(plain(await ours.all()), plain(await js.all()), 'state')
     return true
   }
-  await until(`both have ${n} entries and the same state`, compare, 30_000)
+  await until(`both have ${n} entries and the same state`, compare)
 }
 
 export async function refused (promise, what) {

@@ -19,7 +19,7 @@ import { CID } from 'multiformats/cid'
 import { VerifiedFetch } from '../../node_modules/@helia/verified-fetch/dist/src/verified-fetch.js'
 import { content } from './content.mjs'
 import { MemoryBlockstore, multiaddr, newHelia } from './js2.mjs'
-import { equal, onExit, run, tempDir, test, until } from './kit.mjs'
+import { equal, onExit, run, sleep, tempDir, test, until } from './kit.mjs'
 
 const holdfast = process.argv[2]
 const BIG = 20_000_000
@@ -265,7 +265,7 @@ test('helia over bitswap: 20 MB', async () => {
   const name = CID.parse((await cidHere(late)).toString())
   const wait = helia.blockstore.get(name, { signal: AbortSignal.timeout(15_000) })
   wait.catch(() => {})
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await sleep(300) // it has asked: neither side says so
   equal(cidOf(await cli('file', 'add', join(folder, 'late.bin'))), name.toString(), 'its CID')
   same(await wait, late, 'what was waited for')
 })

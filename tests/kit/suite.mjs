@@ -40,7 +40,7 @@ export async function freePort () {
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Polls until `condition` gives something truthy; throws with `what` after `ms`. */
-export async function until (what, condition, ms = 15_000, every = 25) {
+export async function until (what, condition, ms = 30_000, every = 25) {
   const end = Date.now() + ms
   let last
   for (;;) {
