@@ -86,6 +86,8 @@ export class Core {
   dbClose (db: number): boolean
   dbInfo (db: number): DatabaseInfo | null
   dbAppend (db: number, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): { seq: number, hash: string }
+  dbChange (db: number, grants: boolean, capability: string, id: string): number
+  dbGranted (db: number, capability: string): string[]
   dbRows (db: number, query?: Query & { oldestFirst?: boolean }): Row[]
   dbGet (db: number, key: unknown): Row | null
   ready (): void
@@ -179,6 +181,10 @@ export interface DatabaseInfo {
   /** Entries that wait for others, or for a grant. */
   waiting: number
   mayWrite: boolean
+  /** false: only there because it guards another. */
+  listed: boolean
+  /** Address of the database that says who may write; empty: the access list is fixed. */
+  guard: string
   /** Our own identity: what access lists hold. */
   identity: string
   /** Why it is broken. */
@@ -211,6 +217,12 @@ export interface Database {
   /** documents: the key is its `_id` */
   put (document: { _id: string }): Promise<string>
   del (key: string): Promise<string>
+  /** Of a database made with `guarded`: 'write', 'admin', or a word of your own, for an identity id or '*'. Durable here when it resolves, and also when it was
+   *  so before. Rejects when this browser is no admin, when rights are fixed, and when what is to be revoked is had for another reason. */
+  grant (capability: string, id: string): Promise<void>
+  revoke (capability: string, id: string): Promise<void>
+  /** The identity ids that were granted it and have it still. */
+  granted (capability: string): Promise<string[]>
   /** Not replicated any more, and not opened again by the next start; what is stored stays. */
   close (): Promise<void>
   /** Called after it changed, whoever changed it; several changes are told together. Ends with the function that it gives. */
@@ -242,6 +254,7 @@ export class Store {
   holds (mark: StoreMark): Promise<boolean>
   put (records: Block[], meta?: Record<string, unknown>): Promise<void>
   get (key: string): Promise<any>
+  /** undefined: nothing is kept there any more. */
   set (key: string, value: unknown): Promise<void>
   setOnce<T> (key: string, value: T): Promise<T>
 }
@@ -279,6 +292,9 @@ export class Opened {
   info (address: string): DatabaseInfo
   rows (address: string, query?: Query & { oldestFirst?: boolean }): Promise<Row[]>
   row (address: string, key: unknown): Promise<Row | null>
+  grant (address: string, capability: string, id: string): Promise<void>
+  revoke (address: string, capability: string, id: string): Promise<void>
+  granted (address: string, capability: string): string[]
   append (address: string, op: 'add' | 'put' | 'del', key?: unknown, value?: unknown): Promise<string>
 }
 

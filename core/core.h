@@ -223,6 +223,8 @@ typedef struct hf_core_query {
 HF_MUST_USE hf_err hf_core_db_each(hf_core *core, uint32_t db, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx);
 /* js's get: by key; in events by hash text. ret is valid until the next call. HF_NOT_FOUND. */
 HF_MUST_USE hf_err hf_core_db_get(hf_core *core, uint32_t db, const hf_value *key, hf_core_row *ret);
+/* May whoever has this identity id write, as far as is known here? False also when the database is not open. */
+bool hf_core_db_allows(const hf_core *core, uint32_t db, hf_bytes id);
 /* Digests of the heads, newest first, at most n_max; returns how many there are (0 also when there is no memory). */
 size_t hf_core_db_heads(const hf_core *core, uint32_t db, uint8_t (*ret)[32], size_t n_max);
 

@@ -66,6 +66,11 @@ const hf_bytes *hf_core_db_capability(hf_core *core, uint32_t number, hf_bytes c
     return d && d->guard && d->guard->rights ? hf_orbit_rights_list(d->guard->rights, capability, ret_n) : NULL;
 }
 
+bool hf_core_db_allows(const hf_core *core, uint32_t number, hf_bytes id) {
+    const hf_core_db *d = open_db(core, number);
+    return d && hf_log_allows(d->log, id);
+}
+
 /* ---- reading ---- */
 
 /* Everything is in the arena `rows`, which is cleared for the next one. */

@@ -186,6 +186,22 @@ export class Core {
     return { seq: new DataView(result.buffer).getUint32(0, true), hash: JSON.parse(text.decode(result.subarray(4))) }
   }
 
+  /** Gives `capability` to an identity, or takes it back. 0: it was so already; else the seq that must be durable. Throws why it was refused. */
+  dbChange (db, grants, capability, id) {
+    this.#input(capability, id)
+    const err = this.wasm.hf_w_db_change(performance.now(), db, grants ? 1 : 0)
+    const result = this.#result()
+    if (err) throw new Error(text.decode(result) || ERRORS[err])
+    return new DataView(result.buffer).getUint32(0, true)
+  }
+
+  /** The ids that have it. */
+  dbGranted (db, capability) {
+    this.#input(capability)
+    Core.check(this.wasm.hf_w_db_granted(db), 'granted')
+    return JSON.parse(text.decode(this.#result()))
+  }
+
   dbRows (db, { amount = 0xffffffff, oldestFirst = false, lt, lte, gt, gte } = {}) {
     this.#input(lt, lte, gt, gte)
     Core.check(this.wasm.hf_w_db_rows(db, amount, oldestFirst ? 1 : 0), 'rows')

@@ -38,6 +38,10 @@ export class Database {
   }
 
   del (key) { return this.#ask('append', this.address, 'del', key) }
+  /** Of databases made with `guarded`: 'write', 'admin' or a word of your own, for an identity id or '*'. Rejects when this browser may not. */
+  grant (capability, id) { return this.#ask('grant', this.address, capability, id) }
+  revoke (capability, id) { return this.#ask('revoke', this.address, capability, id) }
+  granted (capability) { return this.#ask('granted', this.address, capability) }
   close () { return this.#ask('close', this.address) }
 
   /** @returns {() => void} ends it */

@@ -28,6 +28,9 @@ export class Opened {
   }
 
   async close (address) {
+    const { guard } = this.info(address)
+    await this.replica.durable(this.replica.lastSeq).catch(() => {})
+    for (const each of [address, guard].filter(Boolean)) await this.replica.warm.put(each).catch(() => {}) /* at worst it is read whole */
     this.#core.dbClose(this.#number(address))
     this.replica.pump()
     await this.replica.durable(this.replica.lastSeq)
@@ -45,6 +48,14 @@ export class Opened {
   /** op: add, put, del. Resolves to the entry's hash when it is durable. */
   append (address, op, key, value) {
     return this.replica.write(() => this.#core.dbAppend(this.#number(address), op, key, value)).then(({ hash }) => hash)
+  }
+
+  grant (address, capability, id) { return this.#change(address, true, capability, id) }
+  revoke (address, capability, id) { return this.#change(address, false, capability, id) }
+  granted (address, capability) { return this.#core.dbGranted(this.#number(address), String(capability)) }
+
+  #change (address, grants, capability, id) {
+    return this.replica.write(() => ({ seq: this.#core.dbChange(this.#number(address), grants, String(capability), String(id)) })).then(() => {})
   }
 
   #number (address) {
@@ -82,7 +93,7 @@ export class Opened {
   async #load (number, address) {
     const isLoading = () => !this.replica.closed && this.#core.address(number) === address && this.#core.dbInfo(number)?.state === 'loading'
     if (this.replica.warm.stocked.has(address)) {
-      for await (const slice of this.replica.store.slices()) {
+      for await (const slice of this.replica.store.slices(await this.replica.warm.reopen(address, number))) {
         if (!isLoading()) return
         for (const record of slice) if (record.address === address) this.#core.load(number, record.cid, record.block)
       }

@@ -7,7 +7,7 @@ const RUN = crypto.randomUUID() /* the browser stops and starts workers as it li
 const SETTLE_MAX_MS = 1200
 /* A networker that says nothing for so long hangs: its turn goes to a page that is looked at. (One with open connections is never throttled as much.) */
 const SILENT_MS = 12_000
-const DATABASE_CALLS = ['open', 'create', 'close', 'list', 'info', 'rows', 'row', 'append'] /* of opened.js */
+const DATABASE_CALLS = ['open', 'create', 'close', 'list', 'info', 'rows', 'row', 'append', 'grant', 'revoke', 'granted'] /* of opened.js */
 
 export class Pages {
   #networker = null /* client ID */

@@ -112,9 +112,11 @@ export class Store {
 
   async get (key) { return this.#heard(done(this.db.transaction('meta').objectStore('meta').get(key))) }
 
+  /** undefined: nothing is kept there any more. */
   async set (key, value) {
     const tx = this.db.transaction('meta', 'readwrite', { durability: 'strict' })
-    tx.objectStore('meta').put(value, key)
+    if (value === undefined) tx.objectStore('meta').delete(key)
+    else tx.objectStore('meta').put(value, key)
     return this.#committed(tx)
   }
 

@@ -99,6 +99,42 @@ uint32_t EXPORT(hf_w_db_append)(double now_ms, uint32_t db, uint32_t op) {
     return out->err;
 }
 
+static const char *change_problem(hf_err err, bool still) {
+    if (err == HF_EXISTS && still) return "not revoked: it may write for another reason, such as the access list that the database was made with";
+    if (err == HF_STATE) return "its access list is fixed: only a database made with guarded can be changed";
+    if (err == HF_DENIED) return "this peer may not grant or revoke here";
+    return err == HF_EXISTS ? NULL : "rights cannot be changed so";
+}
+
+/* Input: capability, identity id. Result: seq, 0: it was so already; on failure the reason. */
+uint32_t EXPORT(hf_w_db_change)(double now_ms, uint32_t db, uint32_t grants) {
+    size_t at = 0;
+    uint64_t seq = 0;
+    hf_bytes capability = hf_w_take(&at), id = hf_w_take(&at);
+    hf_buf *out = hf_w_answer();
+    hf_err err = grants ? hf_core_db_grant(hf_w_core(), ms(now_ms), db, capability, id, &seq)
+                        : hf_core_db_revoke(hf_w_core(), ms(now_ms), db, capability, id, &seq);
+    const char *problem = err ? change_problem(err, !grants && hf_core_db_allows(hf_w_core(), db, id)) : NULL;
+    if (problem) return hf_buf_add_str(out, problem), err;
+    uint32_t seq32 = (uint32_t)seq;
+    hf_buf_add(out, HF_BYTES(&seq32, sizeof seq32));
+    return out->err;
+}
+
+/* Input: capability. Result: a list of identity ids. */
+uint32_t EXPORT(hf_w_db_granted)(uint32_t db) {
+    size_t at = 0, n;
+    hf_buf *out = hf_w_answer();
+    const hf_bytes *ids = hf_core_db_capability(hf_w_core(), db, hf_w_take(&at), &n);
+    hf_buf_add_byte(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i) hf_buf_add_byte(out, ',');
+        hf_json_add_text(out, ids[i]);
+    }
+    hf_buf_add_byte(out, ']');
+    return out->err;
+}
+
 static bool add_row(void *ctx, const hf_core_row *row) {
     hf_buf *out = ctx;
     hf_buf_add_str(out, out->len > 1 ? ",{\"hash\":" : "{\"hash\":");
@@ -148,7 +184,7 @@ static void add_text(hf_buf *out, const char *name, hf_bytes text) {
     hf_json_add_text(out, text);
 }
 
-/* Result: {address, type, name, state, entries, waiting, mayWrite, problem}. */
+/* Result: {address, type, name, state, entries, waiting, mayWrite, listed, guard, identity, problem}. */
 uint32_t EXPORT(hf_w_db_info)(uint32_t db) {
     static const char *const states[] = {"seeking", "waiting", "loading", "open", "broken"};
     hf_core_db_about about;
@@ -164,6 +200,8 @@ uint32_t EXPORT(hf_w_db_info)(uint32_t db) {
     hf_buf_add_str(out, ",\"waiting\":");
     hf_buf_add_u64(out, about.n_waiting);
     hf_buf_add_str(out, about.may_write ? ",\"mayWrite\":true" : ",\"mayWrite\":false");
+    hf_buf_add_str(out, about.listed ? ",\"listed\":true" : ",\"listed\":false");
+    add_text(out, ",\"guard\":", about.guard ? hf_core_address(hf_w_core(), about.guard) : HF_BYTES(NULL, 0));
     add_text(out, ",\"identity\":", hf_core_identity(hf_w_core()));
     add_text(out, ",\"problem\":", hf_str(about.problem ? about.problem : ""));
     hf_buf_add_byte(out, '}');

@@ -165,6 +165,87 @@ test('what is closed is neither replicated nor listed, and opens again with all 
   equal(page.errors.filter(e => !/net::ERR|Failed to fetch/.test(e)), [], 'errors in the page')
 })
 
+test('rights are granted and taken back while it is open; what is refused says why', async () => {
+  const { id } = await db('identity')
+  const made = await page.evaluate(async () => {
+    const made = await holdfast.databases.create('guarded in the page', { type: 'keyvalue', guarded: true })
+    globalThis.dbs[made.address] = made
+    return made
+  })
+  const refusal = (method, ...args) => page.evaluate(([a, m, args]) => dbs[a][m](...args).then(() => '', e => e.message), [made.address, method, args])
+  await db('open', made.address)
+  ok(await db('put', made.address, 'x', '1').then(() => false, e => /may not write/.test(e.message)), 'the node may not write yet')
+  equal(await refusal('grant', 'write', id), '', 'granted')
+  equal(await call(made.address, 'granted', 'write'), [id], 'who has it')
+  await until('the node may write', () => db('put', made.address, 'x', '1').then(() => true, () => false))
+  await until('the page has it', async () => await call(made.address, 'get', 'x') === 1)
+  equal(await refusal('grant', 'write', id), '', 'it is so already')
+  equal(await refusal('revoke', 'write', id), '', 'revoked')
+  equal(await call(made.address, 'granted', 'write'), [], 'nobody')
+  await until('the node may not any more', () => db('put', made.address, 'x', '2').then(() => false, e => /may not write/.test(e.message)))
+  equal(await refusal('revoke', 'admin', made.identity), 'not revoked: it may write for another reason, such as the access list that the database was made with', 'its maker')
+  const theirs = (await db('create', 'guarded on the node', '--type', 'keyvalue', '--guarded')).address
+  for (const [address, problem] of [[theirs, 'this peer may not grant or revoke here'], [prices, 'its access list is fixed: only a database made with guarded can be changed']]) {
+    await open(address)
+    made.address = address
+    equal(await refusal('grant', 'write', made.identity), problem, 'refused')
+    equal((await call(address, 'granted', 'write')).length, 0, 'and nothing changed')
+  }
+})
+
+test('opened again it is read from its snapshot, and after it only what came later', async () => {
+  const mine = await (await browser({ watched: true })).newContext()
+  const reader = await visit(mine, node.origin)
+  const worker = mine.serviceWorkers()[0]
+  await worker.evaluate(() => {
+    globalThis.blocksRead = 0
+    const { getAll } = IDBObjectStore.prototype
+    IDBObjectStore.prototype.getAll = function (...args) {
+      const request = getAll.apply(this, args)
+      request.addEventListener('success', () => { globalThis.blocksRead += request.result.length })
+      return request
+    }
+  })
+  const read = () => worker.evaluate(() => { const n = globalThis.blocksRead; globalThis.blocksRead = 0; return n })
+  const made = await reader.evaluate(async () => {
+    globalThis.kv = await holdfast.databases.create('closed often', { type: 'keyvalue', guarded: true })
+    for (let i = 0; i < 60; i++) await kv.put(`key ${i % 20}`, i)
+    globalThis.other = await holdfast.databases.create('another', { type: 'events' })
+    return kv.all()
+  })
+  await reader.evaluate(() => kv.close())
+  await reader.evaluate(() => other.add('stored after it was closed'))
+  await read()
+  const again = await reader.evaluate(async () => {
+    globalThis.kv = await holdfast.databases.open(kv.address)
+    return { rows: await kv.all(), entries: (await kv.info()).entries }
+  })
+  const n = await read()
+  equal(again, { rows: made, entries: 60 }, 'what it shows')
+  ok(n > 0 && n < 20, `${n} blocks were read`)
+  /* Written, closed and opened once more; then by a worker that starts anew. */
+  const want = await reader.evaluate(async () => {
+    await kv.put('key 3', 'newer')
+    await kv.close()
+    globalThis.kv = await holdfast.databases.open(kv.address)
+    await kv.del('key 4')
+    return kv.all()
+  })
+  ok((await read()) < 20, 'read')
+  equal([want.length, want.find(r => r.key === 'key 3').value], [19, 'newer'], 'what it shows')
+  await reader.reload()
+  await settled(reader)
+  const cdp = await mine.newCDPSession(reader)
+  await cdp.send('ServiceWorker.enable')
+  await cdp.send('ServiceWorker.stopAllWorkers')
+  equal(await reader.evaluate(async () => {
+    const { address } = (await holdfast.databases.list()).find(d => d.name === 'closed often')
+    return (await holdfast.databases.open(address)).all()
+  }), want, 'after a restart')
+  equal(reader.errors.filter(e => !/net::ERR|Failed to fetch/.test(e)), [], 'errors in the page')
+  await mine.close()
+})
+
 /* HOLDFAST_ENTRIES=35000 for the figures in docs/reference/figures.md. */
 const N = Number(process.env.HOLDFAST_ENTRIES ?? 3000)
 test(`a cold start with ${N} entries: from the snapshot, and no task of the page over 50 ms`, async () => {
