@@ -237,8 +237,9 @@ HF_MUST_USE hf_err hf_core_block(const hf_core *core, hf_bytes cid, hf_bytes *re
  * it find it. HF_MALFORMED, HF_DENIED with a reason. */
 HF_MUST_USE hf_err hf_core_keep(hf_core *core, hf_bytes block, hf_fault *fault);
 /* An entry of a database that is open, the app's too: joined as one from a peer. HF_EXISTS: it was there. HF_MISSING: it waits for what it stands on, or
- * for a grant. HF_DENIED, HF_MALFORMED, HF_LIMIT: refused. HF_STATE: not open. */
-HF_MUST_USE hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t db, hf_bytes block, hf_fault *fault);
+ * for a grant. HF_DENIED, HF_MALFORMED, HF_LIMIT: refused. HF_STATE: not open. checked: the digest of an entry whose signature hf_archive_check found
+ * good, so that it is not checked once more when the block is this one; NULL: none. */
+HF_MUST_USE hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t db, hf_bytes block, const uint8_t *checked, hf_fault *fault);
 
 typedef struct hf_core_db_about {
     hf_bytes address, name, type;/* name and type are empty while SEEKING the manifest */

@@ -142,7 +142,7 @@ hf_err hf_core_keep(hf_core *core, hf_bytes block, hf_fault *fault) {
     return hf_core_block_get(core, HF_BYTES(cid, sizeof cid), &there) ? hf_core_store(core, 0, cid, block) : HF_OK;
 }
 
-hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t number, hf_bytes block, hf_fault *fault) {
+hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t number, hf_bytes block, const uint8_t *checked, hf_fault *fault) {
     hf_core_db *d = hf_core_db_at(core, number);
     if (!d || d->phase != HF_CORE_OPEN) return hf_fail(fault, HF_STATE, "a database that is not open", 0);
     hf_entry entry;
@@ -152,6 +152,7 @@ hf_err hf_core_db_join(hf_core *core, uint64_t now_ms, uint32_t number, hf_bytes
     if (err) return err;
     if (!hf_log_knows_identity(d->log, entry.identity_digest)) err = look_up_identity(core, d->log, entry.identity_digest, fault);
     if (err && err != HF_MISSING) return err;
+    if (checked && !memcmp(checked, entry.digest, 32)) hf_log_holds(d->log, checked);
     hf_arena_clear(&core->scratch);
     err = hf_log_join(d->log, block, &core->scratch, &entry, &index, fault);
     if (!err) err = hf_core_take_entry(core, now_ms, number, &entry, index);

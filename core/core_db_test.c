@@ -465,6 +465,33 @@ HF_TEST(core_db_closed_in_the_middle_of_writing) {
     end(&w);
 }
 
+/* As an import does it: a signature that was checked is not checked again, of that very block. */
+HF_TEST(core_db_joins_what_was_checked) {
+    world w = {.now = 1000};
+    peer *a = add_peer(&w);
+    uint32_t x = create(&w, a, "kv", "keyvalue", true);
+    uint8_t cid[HF_CID_LEN], digest[32] = {0};
+    hf_bytes block;
+    hf_entry entry;
+    hf_fault fault;
+    CHECK_ERR(put(&w, a, x, "k", 1), HF_OK);
+    hf_core_entry_digest(a->core, x, 0, digest);
+    hf_cid_from_digest(digest, cid);
+    CHECK_ERR(hf_core_block(a->core, HF_BYTES(cid, sizeof cid), &block), HF_OK);
+    block = hf_arena_copy(hf_test_arena(), block);
+    CHECK_ERR(hf_entry_read(block, hf_test_arena(), &entry, NULL), HF_OK);
+    uint8_t *digit = (uint8_t *)(uintptr_t)entry.sig.ptr + entry.sig.len - 1;
+    CHECK(digit > block.ptr && digit < block.ptr + block.len);
+    *digit = *digit == '0' ? '1' : '0';
+    CHECK_ERR(hf_core_db_join(a->core, w.now, x, block, NULL, &fault), HF_DENIED);
+    CHECK_ERR(hf_core_db_join(a->core, w.now, x, block, digest, &fault), HF_DENIED);
+    hf_sha256_of(block, digest);
+    CHECK_ERR(hf_core_db_join(a->core, w.now, x, block, digest, &fault), HF_OK);
+    CHECK_U64(hf_core_n_entries(a->core, x), 2);
+    drain(&w, a);
+    end(&w);
+}
+
 /* The n-th allocation of making a guarded database fails, for every n: nothing leaks, and trying again works. */
 HF_TEST(core_db_without_memory) {
     bool failed = true;

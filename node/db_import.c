@@ -107,7 +107,7 @@ static bool join_one(hf_ask *ask, size_t i) {
     target *t = &s->targets[e.database];
     if (!hf_import_read(ask, s->fd, e.place, e.len, s->block)) return false;
     size_t before = hf_core_n_entries(ask->node->core, t->db);
-    hf_err err = hf_core_db_join(ask->node->core, hf_node_now(ask->node), t->db, HF_BYTES(s->block, e.len), &fault);
+    hf_err err = hf_core_db_join(ask->node->core, hf_node_now(ask->node), t->db, HF_BYTES(s->block, e.len), e.digest, &fault);
     t->n_new += hf_core_n_entries(ask->node->core, t->db) - before;
     t->n_there += err == HF_EXISTS;
     if (!err || err == HF_EXISTS || err == HF_MISSING) return true;

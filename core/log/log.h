@@ -63,6 +63,8 @@ HF_MUST_USE hf_err hf_log_join(hf_log *log, hf_bytes block, hf_arena *arena, hf_
  * need not be when they come. Nothing else changes; a block that does not hold, or cannot be judged yet, is judged as ever. */
 enum { HF_LOG_AHEAD_MAX = 128 };
 void hf_log_look_ahead(hf_log *log, const hf_spread *spread, const hf_bytes *blocks, size_t n_blocks);
+/* Somebody checked the signature of the entry with this digest, with its identity, and it holds: hf_log_join, if it comes soon, need not. */
+void hf_log_holds(hf_log *log, const uint8_t digest[32]);
 /* A waiting entry whose ancestors are all there now: joins it as above (its block is valid until the arena is cleared). HF_NOT_FOUND: none is ready.
  * HF_MISSING: this one waits on, for a grant; call again. An entry refused here takes its waiting descendants with it. */
 HF_MUST_USE hf_err hf_log_ready(hf_log *log, hf_arena *arena, hf_entry *ret_entry, uint32_t *ret_index, hf_fault *fault);

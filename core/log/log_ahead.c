@@ -14,6 +14,17 @@ bool hf_log_was_checked(const hf_log *log, const uint8_t digest[32]) {
     return false;
 }
 
+static bool can_remember(hf_log *log) {
+    if (!log->checked) log->checked = hf_alloc(log->mem, HF_LOG_CHECKED * sizeof *log->checked);
+    return log->checked != NULL;
+}
+
+static void remember(hf_log *log, const uint8_t digest[32]) { memcpy(log->checked[log->n_checked++ % HF_LOG_CHECKED], digest, 32); }
+
+void hf_log_holds(hf_log *log, const uint8_t digest[32]) {
+    if (can_remember(log)) remember(log, digest);
+}
+
 /* False: it is here, or its writer is not known, or it does not even read. */
 static bool look(hf_log *log, hf_bytes block, looked *ret) {
     hf_entry entry;
@@ -28,12 +39,11 @@ static bool look(hf_log *log, hf_bytes block, looked *ret) {
 static void run_one(void *arg, size_t i) { hf_entry_check_run(&((looked *)arg)[i].check); }
 
 void hf_log_look_ahead(hf_log *log, const hf_spread *spread, const hf_bytes *blocks, size_t n_blocks) {
-    if (!log->checked) log->checked = hf_alloc(log->mem, HF_LOG_CHECKED * sizeof *log->checked);
-    looked *found = log->checked ? hf_arena_alloc(&log->ahead, HF_LOG_AHEAD_MAX * sizeof *found) : NULL;
+    looked *found = can_remember(log) ? hf_arena_alloc(&log->ahead, HF_LOG_AHEAD_MAX * sizeof *found) : NULL;
     size_t n = 0;
     for (size_t i = 0; found && i < n_blocks && n < HF_LOG_AHEAD_MAX; i++) n += look(log, blocks[i], &found[n]);
     if (n) spread->run(spread->ctx, n, run_one, found);
     for (size_t i = 0; i < n; i++)
-        if (found[i].check.holds) memcpy(log->checked[log->n_checked++ % HF_LOG_CHECKED], found[i].digest, 32);
+        if (found[i].check.holds) remember(log, found[i].digest);
     hf_arena_clear(&log->ahead);
 }

@@ -89,6 +89,30 @@ HF_TEST(log_looks_ahead_at_what_it_does_not_have) {
     hf_kit_close(&w.kit);
 }
 
+static hf_bytes with_bad_signature(hf_bytes block) {
+    hf_entry e;
+    hf_bytes copy = hf_arena_copy(hf_test_arena(), block);
+    CHECK_ERR(hf_entry_read(copy, hf_test_arena(), &e, NULL), HF_OK);
+    uint8_t *digit = (uint8_t *)(uintptr_t)copy.ptr + (e.sig.ptr - copy.ptr) + e.sig.len - 1;
+    *digit = *digit == '0' ? '1' : '0';
+    return copy;
+}
+
+/* What somebody else has checked is not checked again: it comes in although its signature would not hold. Another one is judged as ever. */
+HF_TEST(log_takes_the_word_for_what_was_checked) {
+    hf_kit kit;
+    uint8_t digest[32];
+    hf_kit_open(&kit);
+    hf_log *log = hf_kit_log(&kit, hf_test_mem(), HF_TEXT(HF_KIT_ADDRESS), 1, 1);
+    hf_bytes bad = with_bad_signature(hf_kit_make(&kit, 0, 1, NULL, 0, NULL, 0).block), worse = with_bad_signature(hf_kit_make(&kit, 0, 2, NULL, 0, NULL, 0).block);
+    hf_sha256_of(bad, digest);
+    hf_log_holds(log, digest);
+    CHECK_ERR(hf_kit_join(log, bad, NULL), HF_OK);
+    CHECK_ERR(hf_kit_join(log, worse, NULL), HF_DENIED);
+    hf_log_free(log);
+    hf_kit_close(&kit);
+}
+
 HF_TEST(log_looks_ahead_without_memory) {
     for (size_t at = 1; at < 40; at++) {
         hf_kit kit;
