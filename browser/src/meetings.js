@@ -1,5 +1,6 @@
 /* meetings: other libp2p peers, met at circuit relays: links to the relays, a reservation at each, calls, and the WebRTC connections that come of them.
  * The core speaks; a page holds the RTCPeerConnections (webrtc.js). */
+import { Again } from './again.js'
 import { Links } from './links.js'
 
 const DIAL_MS = 30_000
@@ -19,14 +20,17 @@ export function readRelay (address) {
 
 export class Meetings {
   /** @param {import('./replica.js').Replica} replica
-   *  @param {string[]} relays multiaddrs */
-  constructor (replica, relays) {
+   *  @param {string[]} relays multiaddrs
+   *  @param {{peer: string, address: string, at: number}[]} dialled whom pages dialled in earlier lives */
+  constructor (replica, relays, dialled = []) {
     this.replica = replica
     this.relays = relays
     this.borrowed = new Map() /* address of a relay that is only there to dial over -> dials */
     this.addresses = [] /* where others reach us */
     this.conns = new Map() /* conn of channels -> session */
     this.dials = new Map() /* peer -> {relay, tries, done(error?), promise}, until it is up */
+    this.sessions = new Set() /* that a page is setting up */
+    this.again = new Again(address => this.#reach(address), list => { replica.store.set('dialled', list).catch(() => {}) }, dialled)
     this.links = new Links({
       opened: (conn, url, peer) => this.replica.open(conn, true, peer),
       data: (conn, bytes) => this.replica.recv(conn, bytes),
@@ -45,7 +49,16 @@ export class Meetings {
   /** Is it a connection to a relay, through one, or of channels? */
   has (conn) { return this.conns.has(conn) || this.links.has(conn) || conn >= THROUGH_RELAY }
 
+  /** Another page holds the connections from now on. What the one before it was setting up comes to nothing. */
+  pageCame () {
+    for (const session of this.sessions) this.core.rtcFailed(session)
+    this.sessions.clear()
+    this.again.now()
+    this.replica.pump()
+  }
+
   stop () {
+    this.again.stop()
     this.links.stop()
     for (const dial of this.dials.values()) dial.done(new Error('this replica was closed'))
   }
@@ -59,9 +72,14 @@ export class Meetings {
     } else if (this.conns.has(conn)) this.dials.get(peer)?.done()
   }
 
-  down (conn) { this.conns.delete(conn) }
+  down (conn, peer) {
+    this.conns.delete(conn)
+    this.again.lost(peer)
+  }
 
   take (out) {
+    if (out.kind === 'rtcEnded') this.sessions.delete(out.session)
+    else if (out.session) this.sessions.add(out.session)
     if (out.kind === 'reachable') {
       this.addresses = new TextDecoder().decode(out.bytes).split('\n').filter(Boolean)
       this.replica.on.status()
@@ -75,8 +93,14 @@ export class Meetings {
 
   /* ---- dialling ---- */
 
-  /** "RELAY/p2p-circuit/webrtc/p2p/PEER": resolves with the peer when it is connected. */
+  /** "RELAY/p2p-circuit/webrtc/p2p/PEER": resolves with the peer when it is connected. It is kept so, then. */
   async dial (address) {
+    const peer = await this.#reach(address)
+    this.again.add(peer, address)
+    return peer
+  }
+
+  async #reach (address) {
     const [, at, peer] = /^(.+)\/p2p-circuit\/webrtc\/p2p\/(\w+)$/.exec(address) ?? []
     const relay = at && readRelay(at)
     if (!relay) throw new Error('not the address of a peer at a relay that a browser can reach')
@@ -136,6 +160,7 @@ export class Meetings {
 
   /** false: the page closes it. */
   opened (session, conn) {
+    this.sessions.delete(session)
     this.conns.set(conn, session) /* before the core tells that the peer is up */
     const known = this.core.rtcUp(session, conn)
     if (!known) this.conns.delete(conn)

@@ -132,6 +132,7 @@ export class Pages {
     this.#heardAt = performance.now()
     this.leavings.page(SETTLE_MAX_MS) /* until the page says better */
     client.postMessage({ hf: 'net', self: open.self })
+    open.meetings.pageCame()
     for (const [via, peers] of open.introductions) client.postMessage({ hf: 'introduced', via, peers }) /* those that came before the page */
     await this.learnNodes(open)
   }

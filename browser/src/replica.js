@@ -38,8 +38,8 @@ export class Replica {
 
   async #open (options) {
     this.store = await Store.open()
-    const [module, bundle, secrets, nodes, unsent, relays] = await Promise.all([
-      options.module(), options.bundle(), this.store.get('secrets'), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays')
+    const [module, bundle, secrets, nodes, unsent, relays, dialled] = await Promise.all([
+      options.module(), options.bundle(), this.store.get('secrets'), this.store.get('nodes'), this.store.get('unsent'), this.store.get('relays'), this.store.get('dialled')
     ])
     this.core = await Core.load(module)
     /* Durable before it is used: a browser that forgot who it was would write under two names. */
@@ -62,7 +62,7 @@ export class Replica {
       },
       busy: (conn, busy) => { this.core.busy(conn, busy); this.pump() }
     })
-    this.meetings = new Meetings(this, relays ?? [])
+    this.meetings = new Meetings(this, relays ?? [], dialled)
     this.pump()
     /** Resolves when all blocks are at hand. Pages are made before that; peers, who may ask for any block, are met after it. */
     this.whole = this.warm.fill(kept).then(done => { if (!done) this.#storeLost() }) /* then it is opened anew when somebody needs it */
@@ -275,7 +275,7 @@ export class Replica {
         break
       case 'peerDown':
         this.conns.delete(out.conn)
-        this.meetings.down(out.conn)
+        this.meetings.down(out.conn, out.peer)
         if (![...this.conns.values()].some(c => c.peer === out.peer)) for (const map of [this.introductions, this.unsaid]) map.delete(out.peer)
         this.#peersChanged()
         break

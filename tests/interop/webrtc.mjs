@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { readFileSync } from 'node:fs'
 import { webSockets } from '@libp2p/websockets'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
-import { addTodo, browser, equal, freePort, Node, ok, onExit, run, tempDir, test, until, visit } from '../e2e/kit.mjs'
+import { addTodo, browser, equal, freePort, Node, ok, onExit, run, settled, tempDir, test, until, visit } from '../e2e/kit.mjs'
 import { newPeer } from './js2.mjs'
 import { bridge } from './kit.mjs'
 
@@ -181,6 +181,17 @@ test('two Holdfast browsers meet at the relay, and share what they write when th
   await addTodo(b.page, 'and back')
   await a.page.waitForFunction(() => document.querySelector('main')?.innerText.includes('and back'), null, { timeout: 20_000 })
   equal(await a.page.evaluate(() => window.hfStatus.peers), 1, 'browsers that it is connected to')
+  /* A page goes, and what it held, once with the worker that knew of it: who dialled dials again. */
+  for (const [one, other, stops] of [[a, b, false], [a, b, true], [b, a, false]]) {
+    const cdp = await one.page.context().newCDPSession(one.page)
+    await cdp.send('ServiceWorker.enable')
+    if (stops) await cdp.send('ServiceWorker.stopAllWorkers')
+    await one.page.reload()
+    await settled(one.page)
+    const text = `after a reload of ${one.id.slice(-6)}${stops ? ' and its worker' : ''}`
+    await addTodo(one.page, text)
+    await other.page.waitForFunction((t) => document.querySelector('main')?.innerText.includes(t), text, { timeout: 40_000 })
+  }
   await a.close()
   await b.close()
 })
