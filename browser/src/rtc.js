@@ -16,6 +16,7 @@ import { backoffMs } from './mode.js'
 const REMEMBERED_MAX = 16
 const INVITE_DAYS = 7
 const CERTIFICATE_DAYS = 30
+const FOUND_MS = 20 /* the addresses of a machine are found within so long of each other; that there are no more is said 100 ms later */
 const GATHER_MS = 1500 /* non-trickle: host candidates come at once; a slow STUN server is not waited for longer */
 const CONNECT_MS = 8000
 const ANSWERING_MAX = 16 /* strangers whose offers are being answered */
@@ -222,8 +223,17 @@ export class Peers {
     }
     await pc.setRemoteDescription({ type: 'offer', sdp: offerOf(fingerprint, ufrag, pwd) })
     await pc.setLocalDescription()
-    await gathered(pc)
+    await found(pc)
     spare.invitation.sdp = pc.localDescription.sdp
+    this.#complete(id, spare)
+  }
+
+  /* A page may go at any moment after it has met another: so it has the invitation at once, and once more should more addresses turn up. */
+  async #complete (id, { peer, pc, invitation }) {
+    await gathered(pc)
+    if (this.spares.get(id)?.pc !== pc || pc.localDescription.sdp === invitation.sdp) return
+    invitation.sdp = pc.localDescription.sdp
+    if (this.connected(peer)) this.post({ hf: 'signal', to: peer, data: JSON.stringify(invitation) })
   }
 
   #dropOldest () {
@@ -386,6 +396,11 @@ export class Peers {
 
   /* Where there is no room to remember, this page meets others all the same. */
   #keep (key, value) { return this.store.set(key, value).catch(() => {}) }
+}
+
+async function found (pc) {
+  await Promise.race([gathered(pc), new Promise(resolve => pc.addEventListener('icecandidate', resolve, { once: true }))])
+  if (pc.iceGatheringState !== 'complete') await new Promise(resolve => setTimeout(resolve, FOUND_MS))
 }
 
 function gathered (pc) {

@@ -1,5 +1,5 @@
 /* Browsers that introduce browsers, with every node dead: who has a way to two others is the one through whom they meet. */
-import { addTodo, equal, hasPeers, inMode, nInvitations, Node, ok, profile, run, settled, shown, showsText, tempDir, test, until, visit } from './kit.mjs'
+import { addTodo, browser, equal, hasPeers, inMode, nInvitations, Node, ok, profile, run, settled, shown, showsText, tempDir, test, until, visit } from './kit.mjs'
 
 const node = await Node.make()
 const URL = node.origin + '/'
@@ -25,6 +25,31 @@ async function allHear (writer, text) {
   await addTodo(people[writer].page, text)
   await Promise.all(Object.values(people).map(({ page }) => showsText(page, text)))
 }
+
+/* Here no browser ever says that it has found all its addresses, and a second and a half go by before it is not waited for any longer. */
+test('who has just met can come back at once', async () => {
+  const theirs = await Node.make()
+  await theirs.start()
+  const two = []
+  for (let i = 0; i < 2; i++) {
+    const context = await (await browser()).newContext()
+    await context.addInitScript(`
+      Object.defineProperty(RTCPeerConnection.prototype, 'iceGatheringState', { get: () => 'gathering' })
+      const look = async met => {
+        met ||= Number(document.documentElement?.dataset.peers) >= 1 && performance.now()
+        if (met && await (${nInvitations})()) window.invitedAfter = performance.now() - met
+        else setTimeout(look, 5, met)
+      }
+      look(0)`)
+    two.push(await visit(context, theirs.origin))
+  }
+  for (const page of two) {
+    const ms = await until('an invitation', () => page.evaluate(() => window.invitedAfter))
+    ok(ms < 1000, `invited ${Math.round(ms)} ms after they met`)
+  }
+  for (const page of two) await page.context().close()
+  await theirs.kill()
+})
 
 test('two who never met: one was here when the other was not', async () => {
   await node.start()
