@@ -38,7 +38,10 @@ typedef struct hf_core_config {
     int64_t unix_offset_ms;          /* UTC in ms since 1970 minus now_ms; 0: not known: not with `relayed`, and no signed peer records are sent */
     void (*random)(void *ctx, uint8_t *out, size_t len);
     const hf_spread *spread;         /* for checking many signatures at a time; NULL: one after another. Borrowed for the core's life. */
-    hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet */
+    hf_block_source blocks;          /* the store: blocks reported stored; the core itself remembers those that are not yet; none that does not fit its CID */
+    /* Many blocks will be asked for, one after the other (true); they were (false): always within one call of the core. For a store that can do with one
+     * transaction what would be as many. NULL allowed. */
+    void (*blocks_run)(void *ctx, bool begins);
     void *random_ctx;
     /* As in host.h; NULL: the core never asks for a channel. */
     const struct hf_host_dialling *dialling;
@@ -218,6 +221,13 @@ typedef struct hf_core_query {
     size_t amount;               /* SIZE_MAX: all; of the newest, unless gt or gte say otherwise */
     bool oldest_first;           /* js's all() */
 } hf_core_query;
+/* What iterator() shows now, to be visited in pieces: what comes later is not in it. `query` is as for hf_core_db_each, and may go. Freed before the core. */
+typedef struct hf_core_rows hf_core_rows;
+HF_MUST_USE hf_err hf_core_rows_new(hf_core *core, uint32_t db, const hf_core_query *query, hf_core_rows **ret);
+void hf_core_rows_free(hf_core_rows *rows);
+/* Visits the next ones until visit returns false (that one was visited) or none is left: then *ret_more is false. HF_STATE: the database was closed since.
+ * HF_MISSING: the store lost a block. */
+HF_MUST_USE hf_err hf_core_rows_visit(hf_core_rows *rows, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx, bool *ret_more);
 /* Visits what iterator() shows, newest first, until visit returns false. HF_STATE: not open. HF_NOT_FOUND: no such entry in the range. HF_MISSING: the
  * store lost a block. NULL query: all. */
 HF_MUST_USE hf_err hf_core_db_each(hf_core *core, uint32_t db, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx);

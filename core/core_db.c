@@ -35,6 +35,7 @@ hf_core_db *hf_core_db_new(hf_core *core) {
     hf_buf_init(&d->manifest_block, core->mem);
     hf_buf_init(&d->name, core->mem);
     d->number = (uint32_t)at + 1;
+    d->serial = ++core->n_made;
     core->databases[at] = d;
     if (at == core->n_databases) core->n_databases++;
     return d;

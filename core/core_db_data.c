@@ -2,6 +2,7 @@
 #include "core_private.h"
 
 #include "codec/dag_cbor.h"
+#include "log/entry_read.h"
 #include "log/link_text.h"
 
 #include <string.h>
@@ -82,15 +83,15 @@ static hf_err read_row(hf_core *core, const hf_core_db *d, uint32_t index, hf_co
     if (hf_core_block_get(core, HF_BYTES(cid, sizeof cid), &block)) return HF_MISSING;
     hf_arena_clear(&core->rows);
     block = hf_arena_copy(&core->rows, block);
-    hf_entry *entry = hf_arena_alloc(&core->rows, sizeof *entry);
-    if (!block.ptr || !entry) return HF_NOMEM;
-    hf_err err = hf_entry_read(block, &core->rows, entry, NULL);
+    hf_value *payload = hf_arena_alloc(&core->rows, sizeof *payload);
+    if (!block.ptr || !payload) return HF_NOMEM;
+    hf_err err = hf_entry_payload(block, item->digest, &core->rows, payload);
     if (err) return err == HF_NOMEM ? err : HF_MISSING;
-    bool map = entry->payload.kind == HF_MAP;
+    bool map = payload->kind == HF_MAP;
     *ret = (hf_core_row){.time = item->time, .writer = hf_log_writer_key(d->log, item->writer)};
     memcpy(ret->digest, item->digest, 32);
-    ret->key = map && d->type != HF_ORBIT_EVENTS ? hf_value_get(&entry->payload, "key") : NULL;
-    ret->value = map ? hf_value_get(&entry->payload, "value") : NULL;
+    ret->key = map && d->type != HF_ORBIT_EVENTS ? hf_value_get(payload, "key") : NULL;
+    ret->value = map ? hf_value_get(payload, "value") : NULL;
     return HF_OK;
 }
 
@@ -99,45 +100,94 @@ static hf_err find_item(const hf_log *log, const uint8_t *digest, uint32_t *ret)
     return digest && *ret == UINT32_MAX ? HF_NOT_FOUND : HF_OK;
 }
 
-typedef struct items { uint32_t *at; size_t n, cap; } items;
+/* ---- what is shown, piece by piece ---- */
 
-/* Of events: those in the range. A copy, because a visitor may write. */
-static hf_err collect_events(hf_core *core, const hf_core_db *d, const hf_core_query *q, items *list) {
+struct hf_core_rows {
+    hf_core *core;
+    uint32_t number;
+    uint64_t serial;
+    uint32_t *items;      /* newest first. A copy, because a visitor may write */
+    size_t n, cap, at;
+    bool oldest_first;
+};
+
+/* Of events: those in the range. */
+static hf_err collect_events(const hf_core_db *d, const hf_core_query *q, hf_core_rows *rows) {
     hf_orbit_range range = HF_ORBIT_ALL;
     range.amount = q->amount;
     hf_err err = find_item(d->log, q->lt, &range.lt);
     if (!err) err = find_item(d->log, q->lte, &range.lte);
     if (!err) err = find_item(d->log, q->gt, &range.gt);
     if (!err) err = find_item(d->log, q->gte, &range.gte);
-    return err ? err : hf_orbit_range_items(d->log, &range, core->mem, &list->at, &list->n, &list->cap);
+    return err ? err : hf_orbit_range_items(d->log, &range, rows->core->mem, &rows->items, &rows->n, &rows->cap);
 }
 
-static hf_err collect(hf_core *core, const hf_core_db *d, const hf_core_query *q, items *list) {
-    if (d->type == HF_ORBIT_EVENTS || d->type == HF_ORBIT_OTHER) return collect_events(core, d, q, list);
-    const uint32_t *rows;
+static hf_err collect(const hf_core_db *d, const hf_core_query *q, hf_core_rows *rows) {
+    if (d->type == HF_ORBIT_EVENTS || d->type == HF_ORBIT_OTHER) return collect_events(d, q, rows);
+    const uint32_t *items;
     size_t n;
-    hf_err err = hf_orbit_state_rows(d->state, &rows, &n);
+    hf_err err = hf_orbit_state_rows(d->state, &items, &n);
     if (n > q->amount) n = q->amount;
-    if (!err) err = hf_grow(core->mem, (void **)&list->at, &list->cap, sizeof *list->at, n);
+    if (!err) err = hf_grow(rows->core->mem, (void **)&rows->items, &rows->cap, sizeof *rows->items, n);
     if (err || !n) return err;
-    memcpy(list->at, rows, n * sizeof *rows);
-    list->n = n;
+    memcpy(rows->items, items, n * sizeof *items);
+    rows->n = n;
     return HF_OK;
 }
 
-hf_err hf_core_db_each(hf_core *core, uint32_t number, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx) {
+hf_err hf_core_rows_new(hf_core *core, uint32_t number, const hf_core_query *query, hf_core_rows **ret) {
     static const hf_core_query all = {.amount = SIZE_MAX};
     const hf_core_query *q = query ? query : &all;
     const hf_core_db *d = open_db(core, number);
     if (!d) return HF_STATE;
-    items list = {NULL, 0, 0};
-    hf_err err = collect(core, d, q, &list);
-    for (size_t i = 0; i < list.n && !err; i++) {
+    hf_core_rows *rows = hf_alloc(core->mem, sizeof *rows);
+    if (!rows) return HF_NOMEM;
+    *rows = (hf_core_rows){.core = core, .number = number, .serial = d->serial, .oldest_first = q->oldest_first};
+    hf_err err = collect(d, q, rows);
+    if (err) return hf_core_rows_free(rows), err;
+    *ret = rows;
+    return HF_OK;
+}
+
+void hf_core_rows_free(hf_core_rows *rows) {
+    if (!rows) return;
+    hf_release(rows->core->mem, rows->items, rows->cap * sizeof *rows->items);
+    hf_release(rows->core->mem, rows, sizeof *rows);
+}
+
+/* A visitor may read, too: only the outermost run is one for the store. */
+static void begin_run(hf_core *core) {
+    if (!core->n_runs++ && core->config.blocks_run) core->config.blocks_run(core->config.blocks.ctx, true);
+}
+
+static void end_run(hf_core *core) {
+    if (!--core->n_runs && core->config.blocks_run) core->config.blocks_run(core->config.blocks.ctx, false);
+}
+
+hf_err hf_core_rows_visit(hf_core_rows *rows, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx, bool *ret_more) {
+    hf_core *core = rows->core;
+    hf_err err = HF_OK;
+    begin_run(core);
+    for (bool more = true; more && rows->at < rows->n && !err;) {
+        const hf_core_db *d = open_db(core, rows->number); /* a visitor may close it */
         hf_core_row row;
-        err = read_row(core, d, list.at[q->oldest_first ? list.n - 1 - i : i], &row);
-        if (!err && !visit(ctx, &row)) break;
+        if (!d || d->serial != rows->serial) err = HF_STATE;
+        if (!err) err = read_row(core, d, rows->items[rows->oldest_first ? rows->n - 1 - rows->at : rows->at], &row);
+        if (!err) rows->at++;
+        if (!err) more = visit(ctx, &row);
     }
-    hf_release(core->mem, list.at, list.cap * sizeof *list.at);
+    end_run(core);
+    *ret_more = rows->at < rows->n;
+    return err;
+}
+
+hf_err hf_core_db_each(hf_core *core, uint32_t number, const hf_core_query *query, bool (*visit)(void *ctx, const hf_core_row *row), void *ctx) {
+    hf_core_rows *rows;
+    bool more;
+    hf_err err = hf_core_rows_new(core, number, query, &rows);
+    if (err) return err;
+    err = hf_core_rows_visit(rows, visit, ctx, &more);
+    hf_core_rows_free(rows);
     return err;
 }
 

@@ -32,6 +32,7 @@ typedef struct hf_core_record {
 typedef struct hf_core_db hf_core_db;
 struct hf_core_db {
     uint32_t number;             /* 1 + its place in hf_core.databases */
+    uint64_t serial;             /* a place may be taken again; no two databases of a core have the same */
     hf_buf access_block, manifest_block; /* empty: not here yet; a guarded one has no access block */
     uint8_t access_cid[HF_CID_LEN], manifest_cid[HF_CID_LEN];
     char address[HF_ADDRESS_LEN];
@@ -90,6 +91,8 @@ struct hf_core {
     hf_core_conn *conns;
     size_t n_conns, conns_cap;
     uint64_t list_version;       /* of the stored list of databases */
+    uint64_t n_made;             /* databases, ever */
+    unsigned n_runs;             /* of blocks that are read one after the other: one in the other */
     bool started;
     hf_arena request_arena, scratch, rows;
 };

@@ -60,7 +60,7 @@ bool hf_ask_turn(hf_ask *ask) {
     if (ask->step && hf_node_now(ask->node) >= ask->deadline_ms) hf_ask_fail(ask, 1, "no answer in time");
     if (ask->step) ask->step(ask);
     if (ask->in.err) hf_ask_fail(ask, 1, "out of memory");
-    if (!ask->step && ask->out.err) {
+    if (ask->out.err) { /* whoever hands it over clears it: a piece would be missing */
         hf_buf_clear(&ask->out);
         hf_ask_fail(ask, 1, "out of memory");
     }

@@ -84,6 +84,8 @@ static hf_err get_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return err == HF_NOT_FOUND ? hf_blocks_get(node->blocks, cid, ret) : err;
 }
 
+static void run_blocks(void *ctx, bool begins) { hf_store_run(((const hf_node *)ctx)->store, begins); }
+
 static void begin_stop(hf_node *node);
 
 /* What is damaged is repaired at a start. */
@@ -123,6 +125,7 @@ static bool make_core(hf_node *node) {
         .random = random_fill,
         .spread = hf_threads_spread(node->threads = hf_threads_open()),
         .blocks = {get_block, node},
+        .blocks_run = run_blocks,
         .dialling = &hf_host_dialling,
         .can_dial = can_dial,
         .names_peers = true,

@@ -46,7 +46,10 @@ static bool prepare_all(hf_store *s) {
     return hf_store_prepare(s->writer, "BEGIN IMMEDIATE", &s->begin) && hf_store_prepare(s->writer, "COMMIT", &s->commit) &&
            hf_store_prepare(s->writer, "ROLLBACK", &s->rollback) &&
            hf_store_prepare(s->writer, "INSERT OR IGNORE INTO blocks (cid, address, block) VALUES (?1, ?2, ?3)", &s->insert) &&
-           hf_store_prepare(s->reader, "SELECT address, block FROM blocks WHERE cid = ?1", &s->get);
+           hf_store_prepare(s->reader, "SELECT seq, cid, address, block FROM blocks WHERE cid = ?1", &s->get) && hf_store_prepare(s->reader, "BEGIN", &s->run_begin) &&
+           hf_store_prepare(s->reader, "COMMIT", &s->run_commit) &&
+           hf_store_prepare(s->reader, "SELECT seq, cid, address, block FROM blocks WHERE seq > ?1 ORDER BY seq", &s->up) &&
+           hf_store_prepare(s->reader, "SELECT seq, cid, address, block FROM blocks WHERE seq < ?1 ORDER BY seq DESC", &s->down);
 }
 
 /* Within a transaction, so that no other process writes to the WAL. Nothing is wrong when it does not work: commits are slower. */
@@ -67,7 +70,7 @@ static int on_wal(void *ctx, sqlite3 *db, const char *name, int n_frames) {
 }
 
 static void close_db(hf_store *s) {
-    sqlite3_stmt *all[] = {s->begin, s->commit, s->rollback, s->insert, s->get};
+    sqlite3_stmt *all[] = {s->begin, s->commit, s->rollback, s->insert, s->get, s->run_begin, s->run_commit, s->up, s->down};
     for (size_t i = 0; i < HF_COUNT(all); i++) sqlite3_finalize(all[i]);
     sqlite3_close(s->reader);
     sqlite3_close(s->writer);

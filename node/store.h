@@ -56,6 +56,9 @@ bool hf_store_mark_now(hf_store *store, hf_store_mark *ret);
 bool hf_store_holds(hf_store *store, const hf_store_mark *mark);
 /* hf_block_source.get: a stored block by CID; valid until the next call. One that does not fit its CID is not found. */
 hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret_block);
+/* hf_core_config.blocks_run: until it ends, all that hf_store_get finds comes out of one transaction, and what was stored side by side is read so. It must
+ * end before the loop waits: meanwhile the WAL cannot be emptied. */
+void hf_store_run(hf_store *store, bool begins);
 /* Hands a block over (copied). Committed by the next hf_store_commit. HF_NOMEM: nothing is committed any more. */
 HF_MUST_USE hf_err hf_store_put(hf_store *store, uint64_t seq, hf_bytes address, hf_bytes cid, hf_bytes block);
 /* Asks for a commit of what was handed over, before the loop waits again; while one runs, when that one is done. */

@@ -24,6 +24,7 @@ struct hf_store {
     unsigned n_handles; /* that are not closed yet */
     sqlite3 *writer, *reader;
     sqlite3_stmt *begin, *commit, *rollback, *insert, *get;
+    sqlite3_stmt *run_begin, *run_commit, *up, *down; /* the reader's; see store_read.c */
     void (*stored)(void *ctx, uint64_t seq);
     void (*failed)(void *ctx, const char *why);
     void *ctx;
@@ -38,6 +39,9 @@ struct hf_store {
     struct hf_store_scrub *scrub;  /* NULL: none runs */
     int wal;                       /* its file; -1: not known */
     int64_t wal_used, wal_len;
+    bool in_run;                   /* reading one after the other */
+    sqlite3_stmt *along;           /* up or down, on the row that was last got; NULL: neither */
+    int64_t last_at;               /* place of the block that was last found in this run; 0: none yet */
     uint8_t *got;                  /* the block that was last asked for */
     size_t got_cap;
     char dir[4000], why[256];

@@ -92,20 +92,67 @@ static hf_err copy_out(hf_store *s, hf_bytes block) {
     return HF_OK;
 }
 
+enum { SEQ, CID, ADDRESS, BLOCK, NEAR = 4 /* blocks: what another database stored in between is stepped over */ };
+
+/* A row that was found: is it what was stored? */
+static hf_err take_row(hf_store *s, sqlite3_stmt *row, hf_bytes cid, hf_bytes *ret) {
+    hf_bytes block = column(row, BLOCK);
+    if (!hf_store_block_fits(cid, column(row, ADDRESS), block)) return s->damaged = true, HF_NOT_FOUND;
+    hf_err err = copy_out(s, block);
+    if (!err) *ret = HF_BYTES(s->got, block.len);
+    return err;
+}
+
+static void leave_row(hf_store *s) {
+    if (s->along) sqlite3_reset(s->along);
+    s->along = NULL;
+}
+
+/* Is it one of the next, the way that the last ones went? That saves the way down both trees. */
+static bool find_along(hf_store *s, hf_bytes cid) {
+    for (size_t i = 0; s->along && i < NEAR; i++) {
+        int code = sqlite3_step(s->along);
+        if (code == SQLITE_ROW && hf_eq(column(s->along, CID), cid)) return s->last_at = sqlite3_column_int64(s->along, SEQ), true;
+        s->damaged |= hf_store_is_damage(code);
+        if (code != SQLITE_ROW) break;
+    }
+    leave_row(s);
+    return false;
+}
+
+/* Two that were asked for one after the other stand side by side: so may those that follow. */
+static void go_along(hf_store *s, int64_t at) {
+    int64_t steps = at - s->last_at;
+    if (s->in_run && s->last_at && steps && steps <= NEAR && steps >= -NEAR) {
+        s->along = steps > 0 ? s->up : s->down;
+        sqlite3_bind_int64(s->along, 1, at);
+    }
+    s->last_at = at;
+}
+
 hf_err hf_store_get(void *store, hf_bytes cid, hf_bytes *ret) {
     hf_store *s = store;
+    if (find_along(s, cid)) return take_row(s, s->along, cid, ret);
     sqlite3_bind_blob(s->get, 1, cid.ptr, (int)cid.len, SQLITE_STATIC);
     int code = sqlite3_step(s->get);
     hf_err err = code == SQLITE_NOMEM ? HF_NOMEM : HF_NOT_FOUND;
     if (code == SQLITE_ROW) {
-        hf_bytes block = column(s->get, 1);
-        bool fits = hf_store_block_fits(cid, column(s->get, 0), block);
-        s->damaged |= !fits;
-        if (fits) err = copy_out(s, block);
-        if (fits && !err) *ret = HF_BYTES(s->got, block.len);
+        err = take_row(s, s->get, cid, ret);
+        go_along(s, sqlite3_column_int64(s->get, SEQ));
     } else s->damaged |= hf_store_is_damage(code);
     sqlite3_reset(s->get);
     return err;
+}
+
+/* Without the transaction each block is read in one of its own, as it is outside of a run. */
+void hf_store_run(hf_store *s, bool begins) {
+    sqlite3_stmt *bracket = begins ? s->run_begin : s->run_commit;
+    leave_row(s);
+    s->in_run = begins;
+    s->last_at = 0;
+    if (!begins && sqlite3_get_autocommit(s->reader)) return;
+    sqlite3_step(bracket);
+    sqlite3_reset(bracket);
 }
 
 /* ---- small named values ---- */

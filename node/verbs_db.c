@@ -4,6 +4,7 @@
 
 #include "../core/codec/cid.h"
 #include "../core/codec/json.h"
+#include "../core/log/link_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,8 @@ typedef struct waiting { void (*run)(hf_ask *ask, uint32_t db); const char *word
 /* ---- writing what is shown ---- */
 
 static void add_hash(hf_buf *out, const uint8_t digest[32]) {
-    uint8_t cid[HF_CID_LEN];
     char text[HF_CID_TEXT_LEN];
-    hf_cid_from_digest(digest, cid);
-    hf_cid_text(cid, text);
+    hf_link_text_write(digest, text);
     hf_buf_add(out, HF_BYTES(text, sizeof text));
 }
 
@@ -45,7 +44,11 @@ static void add_row_json(hf_buf *out, const hf_core_row *row) {
     hf_buf_add_byte(out, '}');
 }
 
-typedef struct rows { hf_ask *ask; size_t n; bool lines; } rows;
+/* ---- rows: piece by piece, so that neither a long database nor a slow asker holds the loop, or the store's WAL ---- */
+
+enum { PIECE_LEN = 56 << 10, PIECE_ROWS = 512 };
+
+typedef struct rows { hf_ask *ask; hf_core_rows *left; size_t n, n_end; bool lines; } rows;
 
 static bool show_row(void *ctx, const hf_core_row *row) {
     rows *r = ctx;
@@ -63,17 +66,36 @@ static bool show_row(void *ctx, const hf_core_row *row) {
         add_value(out, row->value);
         hf_buf_add_byte(out, '\n');
     }
-    r->n++;
-    return !out->err;
+    return ++r->n < r->n_end && out->len < PIECE_LEN && !out->err;
+}
+
+static void drop_rows(hf_ask *ask) { hf_core_rows_free(((rows *)ask->state)->left); }
+
+static void show_more(hf_ask *ask) {
+    rows *r = ask->state;
+    bool more = true;
+    if (!ask->is_said || ask->out.len >= PIECE_LEN || ask->out.err) return;
+    r->n_end = r->n + PIECE_ROWS;
+    hf_err err = hf_core_rows_visit(r->left, show_row, r, &more);
+    if (err == HF_MISSING) return hf_ask_fail(ask, 1, "the store lost a block of it; peers will be asked for it");
+    if (err == HF_STATE) return hf_ask_fail(ask, 1, "it was closed meanwhile");
+    if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
+    if (more) return;
+    ask->step = NULL;
+    if (ask->json && !r->lines) hf_buf_add_str(&ask->out, r->n ? "]\n" : "[]\n");
 }
 
 static void show_rows(hf_ask *ask, uint32_t db, const hf_core_query *query, bool lines) {
-    rows r = {.ask = ask, .lines = lines};
-    hf_err err = hf_core_db_each(ask->node->core, db, query, show_row, &r);
     if (hf_core_collection(ask->node->core, db)) return hf_ask_fail(ask, 1, "a collection of the app: pages and /api/v1 read it; db export --car takes it whole");
-    if (err == HF_MISSING) return hf_ask_fail(ask, 1, "the store lost a block of it; peers will be asked for it");
+    rows *r = hf_arena_alloc(&ask->arena, sizeof *r);
+    if (!r) return hf_ask_fail(ask, 1, "out of memory");
+    *r = (rows){.ask = ask, .lines = lines};
+    hf_err err = hf_core_rows_new(ask->node->core, db, query, &r->left);
     if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
-    if (ask->json && !lines) hf_buf_add_str(&ask->out, r.n ? "]\n" : "[]\n");
+    ask->state = r;
+    ask->drop = drop_rows;
+    hf_ask_wait(ask, show_more, UINT64_MAX);
+    show_more(ask);
 }
 
 static void show_hash(hf_ask *ask, const uint8_t digest[32], uint64_t seq) {

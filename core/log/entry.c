@@ -191,6 +191,54 @@ hf_err hf_entry_read(hf_bytes block, hf_arena *arena, hf_entry *ret, hf_fault *f
     return hf_entry_read_as(block, digest, arena, ret, fault);
 }
 
+/* ---- the payload alone ---- */
+
+static void skip_link(hf_canonical *c) {
+    static const uint8_t head[] = {0x78, HF_CID_TEXT_LEN};
+    hf_canonical_expect(c, HF_BYTES(head, sizeof head));
+    hf_canonical_take(c, HF_CID_TEXT_LEN);
+}
+
+static void skip_links(hf_canonical *c) {
+    uint64_t n = hf_canonical_head(c, 4);
+    for (uint64_t i = 0; i < n && !c->failed; i++) skip_link(c);
+}
+
+/* The one layout of canonical entries, without a look into the links: these cost most of what reading one does. */
+static bool find_payload(hf_bytes block, hf_arena *arena, hf_value *ret, hf_err *ret_err) {
+    hf_canonical c = {block, 0, false};
+    hf_entry e;
+    size_t len = 0;
+    hf_canonical_expect(&c, HF_TEXT("\xa9\x61v\x02\x62id"));
+    hf_canonical_text(&c);
+    hf_canonical_expect(&c, HF_TEXT("\x63key"));
+    hf_canonical_text(&c);
+    hf_canonical_expect(&c, HF_TEXT("\x63sig"));
+    hf_canonical_text(&c);
+    hf_canonical_expect(&c, HF_TEXT("\x64next"));
+    skip_links(&c);
+    hf_canonical_expect(&c, HF_TEXT("\x64refs"));
+    skip_links(&c);
+    canonical_clock(&c, &e);
+    hf_canonical_expect(&c, HF_TEXT("\x67payload"));
+    if (c.failed) return false;
+    *ret_err = hf_cbor_decode_prefix(arena, hf_sub(block, c.at, block.len), ret, &len, NULL);
+    if (*ret_err) return *ret_err == HF_NOMEM;
+    c.at += len;
+    hf_canonical_expect(&c, HF_TEXT("\x68identity"));
+    skip_link(&c);
+    return !c.failed && c.at == block.len;
+}
+
+hf_err hf_entry_payload(hf_bytes block, const uint8_t digest[32], hf_arena *arena, hf_value *ret) {
+    hf_entry entry;
+    hf_err err = HF_OK;
+    if (find_payload(block, arena, ret, &err)) return err;
+    err = hf_entry_read_as(block, digest, arena, &entry, NULL);
+    if (!err) *ret = entry.payload;
+    return err;
+}
+
 /* ---- signature ---- */
 
 /* "Signed bytes = dag-cbor of the six-field map {v, id, next, refs, clock, payload} (first byte a6)" */

@@ -5,6 +5,8 @@
 
 /* As hf_entry_read, where the block's digest is known already (it waited in the pool). */
 HF_MUST_USE hf_err hf_entry_read_as(hf_bytes block, const uint8_t digest[32], hf_arena *arena, hf_entry *ret, hf_fault *fault);
+/* Only the payload, of an entry that was read whole before (a log has it); as hf_entry_read_as would find it. */
+HF_MUST_USE hf_err hf_entry_payload(hf_bytes block, const uint8_t digest[32], hf_arena *arena, hf_value *ret);
 /* The bytes that the signature covers. */
 HF_MUST_USE hf_err hf_entry_signed(const hf_entry *entry, hf_arena *scratch, hf_bytes *ret_message);
 /* Lower-case hex -> hex.len / 2 bytes; false when it is not that. */
