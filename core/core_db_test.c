@@ -17,6 +17,8 @@ typedef struct peer {
     struct { char address[64]; size_t address_len; uint8_t cid[HF_CID_LEN]; hf_bytes block; } records[RECORDS_MAX];
     size_t n_records;
     uint64_t seq_seen;
+    bool in_run; /* of blocks */
+    size_t n_runs;
     size_t n_refused, n_waits, n_changed, n_closes;
 } peer;
 
@@ -35,8 +37,16 @@ static hf_err find_block(void *ctx, hf_bytes cid, hf_bytes *ret) {
     return HF_NOT_FOUND;
 }
 
+static void run_blocks(void *ctx, bool begins) {
+    peer *p = ctx;
+    CHECK(begins != p->in_run);
+    p->in_run = begins;
+    p->n_runs += begins;
+}
+
 static hf_core *core_new(peer *p) {
-    hf_core_config config = {.secrets = &p->secrets, .agent = HF_TEXT("test"), .random = hf_test_random_fill, .random_ctx = &p->random, .blocks = {find_block, p}};
+    hf_core_config config = {.secrets = &p->secrets, .agent = HF_TEXT("test"), .random = hf_test_random_fill, .random_ctx = &p->random, .blocks = {find_block, p},
+                             .blocks_run = run_blocks};
     hf_bytes problem;
     hf_core *core = hf_core_new(hf_test_mem(), &config, hf_test_arena(), &problem);
     CHECK(core != NULL);
@@ -250,6 +260,50 @@ HF_TEST(core_db_refuses_what_is_no_database) {
     CHECK_U64(about(a, db).phase, HF_CORE_BROKEN);
     CHECK(about(a, db).problem != NULL);
     hf_buf_deinit(&block);
+    end(&w);
+}
+
+typedef struct piece { const peer *p; uint32_t db; uint64_t seen; } piece;
+
+static bool take_two(void *ctx, const hf_core_row *row) {
+    piece *x = ctx;
+    CHECK_U64(row->value->as.u, x->seen);
+    CHECK(x->p->in_run && n_rows(x->p, x->db) >= 5); /* a run in the run */
+    CHECK(x->p->in_run);
+    return ++x->seen % 2 != 0;
+}
+
+HF_TEST(core_db_rows_are_visited_in_pieces) {
+    world w = {.now = 1000};
+    peer *a = add_peer(&w);
+    uint32_t db = create(&w, a, "log", "events", false);
+    hf_value v = hf_value_u64(0);
+    uint64_t seq;
+    hf_fault fault;
+    for (; v.as.u < 5; v.as.u++) CHECK_ERR(hf_core_db_append(a->core, 0, db, HF_ORBIT_ADD, NULL, &v, NULL, &seq, &fault), HF_OK);
+    drain(&w, a);
+    hf_core_query q = {.amount = SIZE_MAX, .oldest_first = true};
+    hf_core_rows *rows;
+    piece x = {a, db, 0};
+    bool more = false;
+    CHECK_ERR(hf_core_rows_new(a->core, db, &q, &rows), HF_OK);
+    CHECK_ERR(hf_core_rows_visit(rows, take_two, &x, &more), HF_OK);
+    CHECK(x.seen == 2 && more && !a->in_run && a->n_runs == 1);
+    CHECK_ERR(hf_core_db_append(a->core, 0, db, HF_ORBIT_ADD, NULL, &v, NULL, &seq, &fault), HF_OK);
+    drain(&w, a);
+    CHECK_ERR(hf_core_rows_visit(rows, take_two, &x, &more), HF_OK);
+    CHECK(x.seen == 4 && more);
+    CHECK_ERR(hf_core_rows_visit(rows, take_two, &x, &more), HF_OK);
+    CHECK(x.seen == 5 && !more); /* what came meanwhile is not in it */
+    hf_core_rows_free(rows);
+    CHECK_ERR(hf_core_rows_new(a->core, db, &q, &rows), HF_OK);
+    CHECK_ERR(hf_core_db_close(a->core, w.now, db), HF_OK);
+    drain(&w, a);
+    CHECK_ERR(hf_core_rows_visit(rows, take_two, &x, &more), HF_STATE);
+    CHECK_U64(create(&w, a, "other", "events", false), db); /* in its place */
+    CHECK_ERR(hf_core_rows_visit(rows, take_two, &x, &more), HF_STATE);
+    CHECK(!a->in_run);
+    hf_core_rows_free(rows);
     end(&w);
 }
 

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "ask.h"
+#include "crypto_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,7 +170,7 @@ int hf_call(int argc, char **argv) {
     int fd = reach(c.dir);
     if (fd >= 0) status = speak(fd, &c, &files);
     else if (errno != ENOENT && errno != ECONNREFUSED) status = complain(1, c.dir, strerror(errno));
-    else status = hf_node_run_once(c.dir, c.json, c.n_words, c.words, &files);
+    else status = !hf_crypto_start() ? 1 : hf_node_run_once(c.dir, c.json, c.n_words, c.words, &files);
     if (fd >= 0) close(fd);
     return close_files(&c, part, &files, status);
 }

@@ -68,13 +68,12 @@ int main(int argc, char **argv) {
 #ifdef M_MMAP_THRESHOLD
     mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: buffers of connections go back to the system when they are given back */
 #endif
-    if (!hf_crypto_start()) return 1;
     const char *word = argc > 1 ? argv[1] : "help";
     if (!strcmp(word, "--version")) word = "version";
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";
     for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++)
-        if (!strcmp(word, VERBS[i].name)) return VERBS[i].run(argc - 2, argv + 2);
-    if (hf_verb_is_known(word)) return hf_call(argc - 1, argv + 1);
+        if (!strcmp(word, VERBS[i].name)) return hf_crypto_start() ? VERBS[i].run(argc - 2, argv + 2) : 1;
+    if (hf_verb_is_known(word)) return hf_call(argc - 1, argv + 1); /* which mostly asks a node: that needs no crypto */
     fprintf(stderr, "holdfast: no verb '%s'; see holdfast help\n", word);
     return 2;
 }

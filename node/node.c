@@ -98,6 +98,8 @@ static void look_for_damage(hf_node *node) {
 
 static void on_look(uv_timer_t *timer) {
     hf_node *node = timer->data;
+    if (!node->looked) hf_store_scrub(node->store); /* not before: those who wait for a start want the processor, and the store */
+    node->looked = true;
     look_for_damage(node);
     hf_p2p_turn(node->p2p);
     if (hf_blocks_changed(node->blocks)) hf_core_blocks_came(node->core, hf_node_now(node));
@@ -292,7 +294,6 @@ static bool start(hf_node *node) {
     if (!hf_describe_to_lock(node)) return hf_node_fail("cannot write to the data folder", strerror(errno));
     uv_timer_start(&node->look, on_look, LOOK_MS, LOOK_MS);
     node->ready = true;
-    hf_store_scrub(node->store);
     hf_node_pump(node);
     tell_ready(node);
     return true;

@@ -52,6 +52,7 @@ struct hf_node {
     int lock;                  /* file descriptor */
     hf_refused refused[HF_REFUSED_KEPT]; /* a ring: n_refused is where the next one goes */
     bool ready, stopping, turning; /* turning: asks take their steps */
+    bool looked;               /* once, at least */
     bool again, failed;        /* again: a reload; failed: what was written is lost */
     bool refuses;              /* the store cannot write now: forms are refused, and peers are parted from */
     char peer_id[HF_PEER_ID_TEXT_MAX];

@@ -131,6 +131,33 @@ static bool pass(void *ctx, uint64_t at, hf_bytes address, hf_bytes block) {
     return true;
 }
 
+/* Up and down, some left out and some out of order; what is damaged is found, and what stands behind it. */
+HF_TEST(store_reads_many_in_one_run) {
+    enum { BAD = 20 };
+    place p;
+    begin(&p);
+    for (size_t i = 0; i < N; i++) put(&p, i);
+    close_store(&p);
+    change(&p, "holdfast.db", find(read_file(&p, "holdfast.db"), "entry 20 of"), "E", 1);
+    open_store(&p);
+    for (size_t down = 0; down < 2; down++) {
+        hf_store_run(p.store, true);
+        for (size_t i = 0; i < N; i++) {
+            size_t at = down ? N - 1 - i : i;
+            CHECK(at % 11 == 3 || has(&p, at) == (at != BAD));
+        }
+        CHECK(!has(&p, N) && has(&p, 5) && has(&p, 5) && has(&p, 29) && has(&p, 0) && has(&p, 1) && has(&p, 2) && !has(&p, BAD));
+        CHECK(hf_store_is_damaged(p.store) && !sqlite3_get_autocommit(p.store->reader));
+        hf_store_run(p.store, false);
+        CHECK(sqlite3_get_autocommit(p.store->reader));
+    }
+    p.stored = N;
+    put(&p, N);
+    CHECK(has(&p, N));
+    CHECK(sqlite3_wal_checkpoint_v2(p.store->writer, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK);
+    end(&p);
+}
+
 HF_TEST(store_finds_a_block_that_is_damaged) {
     place p;
     const char *why;

@@ -230,6 +230,9 @@ HF_TEST(entry_not_canonical_verifies_over_the_canonical_form) {
     CHECK_ERR(hf_entry_read(hf_buf_bytes(&buf), hf_test_arena(), &e, NULL), HF_OK);
     CHECK(e.signed_parts[0].len == 0);
     CHECK_BYTES(e.payload_bytes, straight.payload_bytes);
+    hf_value payload;
+    CHECK_ERR(hf_entry_payload(hf_buf_bytes(&buf), e.digest, hf_test_arena(), &payload), HF_OK);
+    CHECK(hf_value_eq(&payload, &straight.payload));
     CHECK_ERR(hf_entry_signed(&e, hf_test_arena(), &got), HF_OK);
     CHECK_BYTES(got, want);
     CHECK_ERR(hf_entry_verify(&e, &kit.identities[2], hf_test_arena(), NULL), HF_OK);
@@ -239,6 +242,32 @@ HF_TEST(entry_not_canonical_verifies_over_the_canonical_form) {
     CHECK_ERR(hf_entry_verify(&e, &kit.identities[2], hf_test_arena(), NULL), HF_DENIED);
     CHECK_ERR(hf_entry_read(with_field(root.block, NULL, "more", &one), hf_test_arena(), &e, NULL), HF_OK);
     CHECK_ERR(hf_entry_verify(&e, &kit.identities[2], hf_test_arena(), NULL), HF_OK);
+    hf_kit_close(&kit);
+}
+
+/* The payload alone is what the whole entry has, whichever bit of it turns. */
+HF_TEST(entry_payload_alone_is_that_of_the_whole) {
+    hf_kit kit;
+    hf_kit_open(&kit);
+    hf_kit_entry a = hf_kit_make(&kit, 0, 0, NULL, 0, NULL, 0);
+    const hf_kit_entry *on[] = {&a};
+    hf_kit_entry b = hf_kit_make(&kit, 1, 0, on, 1, on, 1);
+    uint8_t *block = hf_arena_alloc(hf_test_arena(), b.block.len);
+    hf_arena arena;
+    hf_arena_init(&arena, hf_test_mem());
+    memcpy(block, b.block.ptr, b.block.len);
+    for (size_t bit = 0; bit <= 8 * b.block.len; bit++) {
+        hf_entry e;
+        hf_value payload;
+        if (bit) block[(bit - 1) / 8] ^= (uint8_t)(1u << (bit - 1) % 8);
+        hf_err whole = hf_entry_read(HF_BYTES(block, b.block.len), &arena, &e, NULL);
+        hf_err alone = hf_entry_payload(HF_BYTES(block, b.block.len), b.digest, &arena, &payload);
+        CHECK(whole || (!alone && hf_value_eq(&payload, &e.payload)));
+        CHECK(bit || !whole);
+        if (bit) block[(bit - 1) / 8] ^= (uint8_t)(1u << (bit - 1) % 8);
+        hf_arena_clear(&arena);
+    }
+    hf_arena_deinit(&arena);
     hf_kit_close(&kit);
 }
 
