@@ -1,6 +1,5 @@
 /* What the browser's half survives. `browser_faults.mjs FILE [PART]` runs tests/e2e/browser_faults_FILE.mjs, or its tests whose name contains PART. */
 import { run } from './kit.mjs'
 
-const [file] = process.argv.splice(2, 1)
-await import(`./browser_faults_${file}.mjs`)
-await run()
+await import(`./browser_faults_${process.argv[2]}.mjs`)
+await run(3)
