@@ -1,5 +1,5 @@
 /* The browser's database under what browsers, disks and other programs do to it, while it is written to. */
-import { aside, cdpOf, exactly, hauntedBy, insist, post, profileOf, proxyOf, servedBy, start, stored, warm } from './browser_kit.mjs'
+import { aside, cdpOf, exactly, hauntedBy, insist, post, profileOf, servedBy, start, stored, warm } from './browser_kit.mjs'
 import { equal, hasPeers, inMode, mode, ok, settled, showsText, shown, test, until, visit } from './kit.mjs'
 
 const failed = page => page.evaluate(() => document.documentElement.hasAttribute('data-failed'))

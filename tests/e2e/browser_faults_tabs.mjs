@@ -1,7 +1,7 @@
 /* Two tabs that fight, and tabs that the browser freezes or that hang. */
 import { Chromium } from './cdp.mjs'
 import { exactly, insist, post, profileOf, proxyOf, start, warm } from './browser_kit.mjs'
-import { equal, hasPeers, inMode, nInvitations, ok, settled, shown, showsText, sleep, test, until, visit } from './kit.mjs'
+import { equal, hasPeers, nInvitations, ok, settled, shown, showsText, sleep, test, until, visit } from './kit.mjs'
 
 const LOCKS = 'navigator.locks.query().then(q => q.held.filter(l => l.name === "holdfast-network").map(l => l.clientId).join())'
 

@@ -1,7 +1,7 @@
 /* The page under its user's hands, with less than everything, in several tabs, and under the hands of other people's pages. */
 import http from 'node:http'
 import { cdpOf, once, profileOf, start, warm } from './browser_kit.mjs'
-import { addTodo, equal, freePort, hasPeers, inMode, ok, onExit, settled, showsText, shown, test, until, visit } from './kit.mjs'
+import { addTodo, equal, freePort, hasPeers, inMode, ok, onExit, showsText, shown, test, until, visit } from './kit.mjs'
 
 const shifts = page => page.evaluate(() => {
   window.shifted = 0

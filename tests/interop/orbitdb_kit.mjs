@@ -1,7 +1,6 @@
 // What the tests against OrbitDB's programs share, whatever version of them: our side and its databases, comparing, and tests that are the same for all.
 // It takes nothing from npm, so that each test brings its own.
 import { dirname, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { Child, equal, sleep, until } from './kit.mjs'
 
 const [program] = process.argv.slice(2)
@@ -94,7 +93,7 @@ export async function bothWrite (node, js, types, make) {
 // orbitdb/orbitdb#1255: the reader knows only the one in the middle and has exchanged heads with it while there was nothing. The writer, which
 // knows only the middle too, brings what it wrote before it took part. What the middle learns so, js tells to nobody, and does not compare again.
 // A relay that carries the database is such a middle.
-export async function readerBehind (middle, open, writer, reader) {
+async function readerBehind (middle, open, writer, reader) {
   const address = await middle.address(writer)
   const read = await open(reader, address)
   await until('the middle knows the reader', async () => middle.knows(reader))
