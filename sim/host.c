@@ -113,14 +113,13 @@ void hf_sim_host_join(hf_world *w, hf_sim_peer *p) {
     hf_sim_host *h = p->host;
     if (!p->up) return;
     hf_world_push(w, w->now_ms + LOOK_MS, HF_EVENT_JOIN, p->index, 0);
-    /* who came to us says nothing of whom we know: the first ones are dialled in any case */
-    size_t n = h->joined ? hf_swarm_n_peers(hf_host_swarm(h->host)) : 0, wanted = h->sybil ? w->stage.sybil_conns : CONNS_MIN;
+    size_t wanted = h->sybil ? w->stage.sybil_conns : CONNS_MIN, n = h->n_joined < wanted ? h->n_joined : hf_swarm_n_peers(hf_host_swarm(h->host));
     for (size_t i = n; i < wanted; i++) {
         uint32_t to = (uint32_t)hf_world_draw(w, p->index < w->n_honest && p->index > 8 ? p->index : w->n_honest);
         if (to == p->index || w->peers[to].natted || !w->peers[to].up) continue;
         hf_sim_host_connect(w, p, to, HF_BYTES(w->peers[to].host->address, HF_SIM_ADDRESS_LEN), 0);
+        h->n_joined++;
     }
-    h->joined = true;
     prune(w, p);
     hf_sim_host_pump(w, p);
 }

@@ -18,7 +18,9 @@ typedef struct hf_sim_host {
     hf_gossip *gossip;
     hf_relay *relay;
     uint8_t address[HF_SIM_ADDRESS_LEN];
-    bool sybil, relays, joined; /* joined: it has dialled those that it knew of from the start */
+    bool sybil, relays;
+    uint32_t n_joined;          /* so many of those that it knew of from the start were there when it dialled them. Who came to it says nothing of whom it
+                                 * knows: it tries on until they are as many as it wants, as shells do with --join */
     uint64_t dials_ms;          /* the minute that is counted began then */
     uint8_t *dials;             /* in it, by peer */
 } hf_sim_host;

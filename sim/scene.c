@@ -313,7 +313,7 @@ static void figures_of_tables(hf_world *w) {
 static void marks(hf_world *w) {
     const hf_sim_scene *r = &w->result->scene;
     hf_scene scene = w->config.scene;
-    uint64_t least = scene == HF_SCENE_KAD || scene == HF_SCENE_ECLIPSE ? 99 : scene == HF_SCENE_CENSOR ? 90 : 95, p99_ms = scene == HF_SCENE_TAKEOVER ? 6000 : 2000;
+    uint64_t least = scene == HF_SCENE_KAD || scene == HF_SCENE_ECLIPSE ? 99 : 95, p99_ms = scene == HF_SCENE_TAKEOVER ? 6000 : 2000;
     if (hf_scene_is_kad(scene) && (!r->n_lookups || r->n_found * 100 < r->n_lookups * least))
         hf_world_fail(w, "lookups find what is there", "%llu of %llu", (unsigned long long)r->n_found, (unsigned long long)r->n_lookups);
     if (scene == HF_SCENE_ECLIPSE && r->in_bucket_most > 2) hf_world_fail(w, "sybils stay few in a bucket", "%llu", (unsigned long long)r->in_bucket_most);

@@ -14,7 +14,7 @@ typedef enum hf_scene {
     HF_SCENE_GOSSIP,    /* 500 messages, one packet in ten lost. All delivered, 99 of 100 within 2 s */
     HF_SCENE_RELAY,     /* half of them behind NATs, reached through relays. 95 of 100 */
     HF_SCENE_ECLIPSE,   /* twenty-five sybils to an honest one near that one's key, from one /24. It is found; two of them in a bucket at most */
-    HF_SCENE_CENSOR,    /* 45 sybils nearer to a key than everybody else, in 45 /24s, who store and tell nothing. 90 of 100 lookups find it */
+    HF_SCENE_CENSOR,    /* 45 sybils nearer to a key than everybody else, in 45 /24s, who store and tell nothing. 95 of 100 lookups find it */
     HF_SCENE_LIES,      /* half of the peers answer lies. 95 of 100 lookups succeed */
     HF_SCENE_TAKEOVER,  /* two sybils to an honest one, in all meshes, who fall silent. All delivered, 99 of 100 within 6 s */
     HF_SCENES,

@@ -28,6 +28,7 @@ trap 'rm -rf "$out"' EXIT
     echo "--seed 1 --peers 151 --minutes 1 --writes 40 --wave --faults none"
     for scene in gossip relay takeover; do echo "--scene $scene"; done
     echo "--scene kad --peers 60"
+    echo "--scene censor --seed 3 --peers 105"
     echo "--scene lies --peers 60"
 } >"$out/wanted"
 one() {
