@@ -2,6 +2,7 @@
 #include "book.h"
 
 #include "../codec/multiaddr.h"
+#include "kad_address.h"
 
 #include <string.h>
 
@@ -260,22 +261,51 @@ static size_t n_worth_keeping(const page *p) {
     return n;
 }
 
-void hf_book_save(const hf_book *book, size_t n_max, hf_buf *buf) {
-    for (const page *p = book->last; p && n_max; p = p->prev) {
-        size_t n = n_worth_keeping(p);
-        if (!n) continue;
-        n_max--;
-        hf_buf_add_byte(buf, p->peer.len);
-        hf_buf_add(buf, hf_peer_id_bytes(&p->peer));
-        hf_buf_add_byte(buf, (uint8_t)n);
-        for (size_t i = 0; i < p->n; i++) {
-            const entry *e = &p->entries[i];
-            if (e->source == HF_BOOK_NAMED && !e->worked) continue;
-            hf_buf_add_byte(buf, (uint8_t)(e->len >> 8));
-            hf_buf_add_byte(buf, (uint8_t)e->len);
-            hf_buf_add(buf, HF_BYTES(e->bytes, e->len));
-        }
+/* The user named it, or a dial of ours reached it. */
+static const entry *proved(const page *p) {
+    for (size_t i = 0; i < p->n; i++)
+        if (p->entries[i].source == HF_BOOK_USER || p->entries[i].worked) return &p->entries[i];
+    return NULL;
+}
+
+static void save_page(const page *p, hf_buf *buf) {
+    hf_buf_add_byte(buf, p->peer.len);
+    hf_buf_add(buf, hf_peer_id_bytes(&p->peer));
+    hf_buf_add_byte(buf, (uint8_t)n_worth_keeping(p));
+    for (size_t i = 0; i < p->n; i++) {
+        const entry *e = &p->entries[i];
+        if (e->source == HF_BOOK_NAMED && !e->worked) continue;
+        hf_buf_add_byte(buf, (uint8_t)(e->len >> 8));
+        hf_buf_add_byte(buf, (uint8_t)e->len);
+        hf_buf_add(buf, HF_BYTES(e->bytes, e->len));
     }
+}
+
+typedef struct saved { hf_kad_group groups[HF_BOOK_SAVED_MAX]; size_t n, n_max; } saved;
+
+/* One more of this network? */
+static bool has_room(const saved *s, const hf_kad_group *group) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) n += group->scope == HF_KAD_PUBLIC && hf_kad_group_eq(&s->groups[i], group);
+    return s->n < s->n_max && n < HF_BOOK_SAVED_OF_A_NETWORK;
+}
+
+static void save_pages(const hf_book *book, saved *s, bool of_proved, hf_buf *buf) {
+    for (const page *p = book->last; p && s->n < s->n_max; p = p->prev) {
+        const entry *e = proved(p);
+        if (!n_worth_keeping(p) || of_proved != (e != NULL)) continue;
+        if (!e) e = p->entries;
+        hf_kad_group group = hf_kad_group_of(HF_BYTES(e->bytes, e->len));
+        if (!has_room(s, &group)) continue;
+        s->groups[s->n++] = group;
+        save_page(p, buf);
+    }
+}
+
+void hf_book_save(const hf_book *book, size_t n_max, hf_buf *buf) {
+    saved s = {.n_max = n_max < HF_BOOK_SAVED_MAX ? n_max : HF_BOOK_SAVED_MAX};
+    save_pages(book, &s, true, buf);
+    save_pages(book, &s, false, buf);
 }
 
 /* The next `len` bytes; false: there are not so many. */

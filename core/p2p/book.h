@@ -11,7 +11,7 @@
 #define HF_BOOK_H
 #include "peer_record.h"
 
-enum { HF_BOOK_PEERS_MAX = 2048, HF_BOOK_ADDRESSES_MAX = 16, HF_BOOK_ADDRESS_BYTES_MAX = 256 };
+enum { HF_BOOK_PEERS_MAX = 2048, HF_BOOK_ADDRESSES_MAX = 16, HF_BOOK_ADDRESS_BYTES_MAX = 256, HF_BOOK_SAVED_MAX = 128, HF_BOOK_SAVED_OF_A_NETWORK = 2 };
 /* What an address is good for, in ms: named by others; said by a peer that was connected; said by the user. */
 enum { HF_BOOK_NAMED_MS = 10 * 60 * 1000, HF_BOOK_KNOWN_MS = 30 * 60 * 1000, HF_BOOK_USER_MS = 60 * 60 * 1000 };
 
@@ -40,10 +40,11 @@ bool hf_book_address(hf_book *book, uint64_t now_ms, const hf_peer_id *peer, siz
 bool hf_book_protocol(const hf_book *book, const hf_peer_id *peer, size_t i, hf_bytes *ret_name);
 size_t hf_book_n_peers(const hf_book *book);
 
-/* Over a restart: where peers were found that were connected or that the user named, `n_max` peers at most, those used last first; bytes for
- * hf_book_restore only. A failure sticks in the buffer. */
+/* Over a restart: where peers were found that were connected or that the user named, `n_max` peers at most (and HF_BOOK_SAVED_MAX); bytes for
+ * hf_book_restore only. First those that the user named or that we dialled with success, then those that came to us, each those used last first. Of one
+ * public /24 or /48 two at most, so that who has a few addresses and many names cannot be all that is left of us. A failure sticks in the buffer. */
 void hf_book_save(const hf_book *book, size_t n_max, hf_buf *buf);
-/* What can be read of it comes in as HF_BOOK_NAMED for for_ms; each(ctx, peer) is called for every peer, those used last first. HF_NOMEM. */
+/* What can be read of it comes in as HF_BOOK_NAMED for for_ms; each(ctx, peer) is called for every peer, in the order in which they were saved. HF_NOMEM. */
 HF_MUST_USE hf_err hf_book_restore(hf_book *book, uint64_t now_ms, hf_bytes saved, uint64_t for_ms, void (*each)(void *ctx, const hf_peer_id *peer), void *ctx);
 
 /* How a dial went: a failure keeps the address from being dialled for 5 s, doubled each time, 5 min at most. */

@@ -235,6 +235,36 @@ HF_TEST(book_comes_back_after_a_restart) {
     hf_book_free(book);
 }
 
+static void take_one(void *ctx, const hf_peer_id *peer) {
+    hf_peer_id **at = ctx;
+    *(*at)++ = *peer;
+}
+
+/* Two of a network, and those that were dialled before those that only came, although these came later. */
+HF_TEST(book_saves_a_few_of_a_network) {
+    enum { SYBILS = 40 };
+    hf_book *book = hf_book_new(hf_test_mem(), 1), *again = hf_book_new(hf_test_mem(), 2);
+    const hf_peer_id anchor = peer_named(1), guest = peer_named(2);
+    const hf_bytes where = address("/ip4/11.0.0.1/tcp/1");
+    hf_peer_id got[SYBILS + 2], *at = got;
+    hf_buf saved;
+    hf_buf_init(&saved, hf_test_mem());
+    add(book, 0, &anchor, HF_BOOK_NAMED, "/ip4/11.0.0.1/tcp/1", HF_OK);
+    hf_book_dialled(book, 0, &anchor, where, true);
+    add(book, 0, &guest, HF_BOOK_SELF, "/ip4/11.0.1.1/tcp/1", HF_OK);
+    for (unsigned i = 0; i < SYBILS; i++) {
+        const hf_peer_id sybil = peer_named((uint8_t)(10 + i));
+        add(book, 0, &sybil, HF_BOOK_SELF, i % 2 ? "/ip4/66.66.0.1/tcp/1" : "/ip6/2a00:66::1/tcp/1", HF_OK);
+    }
+    hf_book_save(book, 100, &saved);
+    CHECK_ERR(hf_book_restore(again, 0, hf_buf_bytes(&saved), 1000, take_one, &at), HF_OK);
+    CHECK_U64((size_t)(at - got), 2 + 2 * HF_BOOK_SAVED_OF_A_NETWORK);
+    CHECK(hf_peer_id_eq(&got[0], &anchor) && hf_peer_id_eq(&got[5], &guest));
+    hf_buf_deinit(&saved);
+    hf_book_free(again);
+    hf_book_free(book);
+}
+
 HF_TEST(book_survives_no_memory) {
     hf_peer_id p = peer_named(1);
     const hf_bytes a = address("/ip4/10.0.0.1/tcp/1"), name = HF_TEXT("/a/1");

@@ -46,7 +46,8 @@ typedef struct hf_kad_config {
     uint32_t k;                        /* [20] replication, bucket size; at most 64 */
     uint32_t alpha;                    /* [10] questions of a lookup in flight, on all its paths together */
     uint32_t paths;                    /* [1] disjoint paths of a lookup; at most alpha and 16 */
-    uint32_t per_group_max;            /* [2] of one /24 or /64 in a bucket, three times as many in the table; UINT32_MAX: no limit. LAN: no limit */
+    uint32_t per_group_max;            /* [2] of one /24 or /48 in a bucket, three times as many in the table, and one of an address in a bucket (IPv6: a /64);
+                                        * UINT32_MAX: no limit. LAN, private and loopback addresses: no limit */
     uint32_t request_ms;               /* [10,000] a dial; an answer */
     uint32_t lookup_ms;                /* [60,000] an operation */
     uint32_t refresh_ms;               /* [600,000] between looking for oneself and into each bucket */

@@ -83,9 +83,9 @@ hf_kad_scope hf_kad_scope_of(hf_bytes address) {
 
 /* ---- groups ---- */
 
-static hf_kad_group group(uint8_t kind, const uint8_t *bytes, uint8_t len, hf_kad_scope scope) {
-    hf_kad_group g = {.len = (uint8_t)(len + 1), .bytes = {kind}, .scope = scope};
-    memcpy(g.bytes + 1, bytes, len);
+static hf_kad_group group(uint8_t kind, const uint8_t *bytes, uint8_t len, uint8_t whole, hf_kad_scope scope) {
+    hf_kad_group g = {.len = (uint8_t)(len + 1), .whole = (uint8_t)(whole + 1), .bytes = {kind}, .scope = scope};
+    memcpy(g.bytes + 1, bytes, whole);
     return g;
 }
 
@@ -95,16 +95,20 @@ hf_kad_group hf_kad_group_of(hf_bytes address) {
     if (scope == HF_KAD_NOWHERE) return (hf_kad_group){.len = 0};
     hf_bytes value = a.parts[a.parts[0].code == HF_MA_IP6ZONE].value;
     const hf_multiaddr_part *ip6 = hf_multiaddr_find(&a, HF_MA_IP6);
-    if (a.parts[0].code == HF_MA_IP4) return group(4, value.ptr, 3, scope);
-    if (ip6 && ip6 <= &a.parts[1] && within(value.ptr, mapped, 96)) return group(4, value.ptr + 12, 3, scope);
-    if (ip6 && ip6 <= &a.parts[1]) return group(6, value.ptr, 8, scope);
+    if (a.parts[0].code == HF_MA_IP4) return group(4, value.ptr, 3, 4, scope);
+    if (ip6 && ip6 <= &a.parts[1] && within(value.ptr, mapped, 96)) return group(4, value.ptr + 12, 3, 4, scope);
+    if (ip6 && ip6 <= &a.parts[1]) return group(6, value.ptr, 6, 8, scope);
     uint8_t digest[32];
     hf_sha256_of(value, digest);
-    return group(0, digest, 8, scope);
+    return group(0, digest, 8, 8, scope);
 }
 
 bool hf_kad_group_eq(const hf_kad_group *a, const hf_kad_group *b) {
     return a->len && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+bool hf_kad_group_same_address(const hf_kad_group *a, const hf_kad_group *b) {
+    return hf_kad_group_eq(a, b) && a->whole > a->len && memcmp(a->bytes, b->bytes, a->whole) == 0;
 }
 
 /* ---- lists ---- */

@@ -18,10 +18,12 @@ enum { HF_KAD_TAKES_LOOPBACK = 1 << HF_KAD_LOOPBACK, HF_KAD_TAKES_PRIVATE = 1 <<
 /* By the first part: an IP address, or a name ("localhost" and "*.local" are not public). */
 hf_kad_scope hf_kad_scope_of(hf_bytes address);
 
-/* An IPv4 address's /24, an IPv6 address's /64, a name; len 0: unknown. */
-typedef struct hf_kad_group { uint8_t len, bytes[9]; hf_kad_scope scope; } hf_kad_group;
+/* An IPv4 address's /24, an IPv6 address's /48 (what one customer gets), a name; len 0: unknown. Behind it in `bytes`, up to `whole`, what tells one address
+ * from another: an IPv4 address, an IPv6 /64 (what one machine gets); of a name nothing does. */
+typedef struct hf_kad_group { uint8_t len, whole, bytes[9]; hf_kad_scope scope; } hf_kad_group;
 hf_kad_group hf_kad_group_of(hf_bytes address);
 bool hf_kad_group_eq(const hf_kad_group *a, const hf_kad_group *b); /* unknown equals nothing */
+bool hf_kad_group_same_address(const hf_kad_group *a, const hf_kad_group *b); /* names: false */
 
 /* A list in one piece of memory: each address after its length in 2 bytes (native order). */
 typedef struct hf_kad_addresses { uint8_t *packed; uint16_t len, n; } hf_kad_addresses;

@@ -35,6 +35,15 @@ static int by_distance(const uint8_t key[32], const hf_kad_contact *a, const hf_
     return memcmp(da, db, 32);
 }
 
+static hf_bytes parse(const char *text) {
+    hf_buf b;
+    hf_buf_init(&b, hf_test_mem());
+    CHECK_ERR(hf_multiaddr_parse(hf_str(text), &b, NULL), HF_OK);
+    hf_bytes copy = hf_arena_copy(hf_test_arena(), hf_buf_bytes(&b));
+    hf_buf_deinit(&b);
+    return copy;
+}
+
 HF_TEST(kad_table_finds_the_closest) {
     enum { N = 400, K = 20 };
     static const uint8_t self[32] = {0x5a};
@@ -126,7 +135,7 @@ HF_TEST(kad_table_limits_a_network) {
     CHECK_ERR(hf_kad_table_add(&t, 61, c[0], &oldest), HF_OK); /* who is in stays */
     for (unsigned i = 0; i < 5; i++) {
         c[n] = far_contact(&number, address(127, 0, 0, 1));
-        CHECK_ERR(hf_kad_table_add(&t, 62, c[n++], &oldest), i < 2 ? HF_OK : HF_DENIED);
+        CHECK_ERR(hf_kad_table_add(&t, 62, c[n++], &oldest), i < 1 ? HF_OK : HF_DENIED);
     }
     t.loopback_is_free = true;
     CHECK_ERR(hf_kad_table_add(&t, 63, c[n - 1], &oldest), HF_OK);
@@ -134,16 +143,32 @@ HF_TEST(kad_table_limits_a_network) {
     hf_kad_table_deinit(&t);
 }
 
-/* ---- addresses ---- */
-
-static hf_bytes parse(const char *text) {
-    hf_buf b;
-    hf_buf_init(&b, hf_test_mem());
-    CHECK_ERR(hf_multiaddr_parse(hf_str(text), &b, NULL), HF_OK);
-    hf_bytes copy = hf_arena_copy(hf_test_arena(), hf_buf_bytes(&b));
-    hf_buf_deinit(&b);
-    return copy;
+/* Two addresses in two networks: one of each in a bucket, however many names they have. */
+HF_TEST(kad_table_takes_one_of_an_address) {
+    static const uint8_t self[32] = {0};
+    uint64_t number = 0;
+    hf_kad_table t;
+    hf_kad_contact *c[64], *oldest;
+    hf_kad_table_init(&t, hf_test_mem(), 20, self);
+    t.per_group_max = 2;
+    size_t n_in = 0, n = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        c[n] = far_contact(&number, address(66, 66, i % 2, 1));
+        n_in += hf_kad_table_add(&t, i, c[n++], &oldest) == HF_OK;
+    }
+    CHECK_U64(n_in, 2);
+    hf_kad_group whose = hf_kad_group_of(parse("/ip6/2a00:1:2:3::1/tcp/1")), same = hf_kad_group_of(parse("/ip6/2a00:1:2:3:4::1/udp/2"));
+    hf_kad_group near = hf_kad_group_of(parse("/ip6/2a00:1:2:4::1/tcp/1")), name = hf_kad_group_of(parse("/dns4/a.example/tcp/1"));
+    CHECK(hf_kad_group_same_address(&whose, &same) && !hf_kad_group_same_address(&whose, &near) && !hf_kad_group_same_address(&name, &name));
+    c[n] = far_contact(&number, address(66, 66, 0, 2)); /* its neighbour, and then no third */
+    CHECK_ERR(hf_kad_table_add(&t, 30, c[n++], &oldest), HF_OK);
+    c[n] = far_contact(&number, address(66, 66, 0, 3));
+    CHECK_ERR(hf_kad_table_add(&t, 31, c[n++], &oldest), HF_DENIED);
+    for (size_t i = 0; i < n; i++) contact_free(c[i]);
+    hf_kad_table_deinit(&t);
 }
+
+/* ---- addresses ---- */
 
 HF_TEST(kad_address_scopes_and_groups) {
     static const struct {
@@ -180,8 +205,8 @@ HF_TEST(kad_address_scopes_and_groups) {
         {"/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.250/udp/9/quic-v1", true},
         {"/ip4/1.2.3.4/tcp/1", "/ip4/1.2.4.4/tcp/1", false},
         {"/ip4/1.2.3.4/tcp/1", "/ip6/::ffff:1.2.3.9/tcp/1", true},
-        {"/ip6/2a00:1:2:3:4::1/tcp/1", "/ip6/2a00:1:2:3:ffff::9/tcp/1", true},
-        {"/ip6/2a00:1:2:3::1/tcp/1", "/ip6/2a00:1:2:4::1/tcp/1", false},
+        {"/ip6/2a00:1:2:3:4::1/tcp/1", "/ip6/2a00:1:2:ffff:ffff::9/tcp/1", true},
+        {"/ip6/2a00:1:2:3::1/tcp/1", "/ip6/2a00:1:3:3::1/tcp/1", false},
         {"/dns4/a.example/tcp/1", "/dns6/a.example/tcp/2", true},
         {"/dns4/a.example/tcp/1", "/dns4/b.example/tcp/1", false},
         {"/unix/tmp", "/unix/tmp", false},

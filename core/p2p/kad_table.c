@@ -44,9 +44,15 @@ static size_t count_group(const hf_kad_bucket *b, const hf_kad_group *group) {
     return n;
 }
 
+static bool has_address(const hf_kad_bucket *b, const hf_kad_group *group) {
+    size_t i = 0;
+    while (i < b->n && !hf_kad_group_same_address(&b->items[i]->group, group)) i++;
+    return i < b->n;
+}
+
 static bool crowds(const hf_kad_table *table, const hf_kad_bucket *b, const hf_kad_group *group) {
     if (table->per_group_max == SIZE_MAX || (table->loopback_is_free && group->scope < HF_KAD_PUBLIC)) return false;
-    if (count_group(b, group) >= table->per_group_max) return true;
+    if (has_address(b, group) || count_group(b, group) >= table->per_group_max) return true;
     size_t n = 0;
     for (size_t i = 0; i < HF_KAD_BUCKETS; i++) n += count_group(table->buckets[i], group);
     return n >= table->per_group_max * HF_KAD_TABLE_GROUPS;

@@ -3,7 +3,7 @@
  *
  * In a bucket the least recently seen stands first. A full bucket takes no new peer while its first one is alive: the newest few
  * wait as spares. At most `per_group_max` of a bucket, and three times as many of the whole table, sit in one network
- * (/24, /64), so that one who holds a few addresses cannot fill the neighbourhood of a key.
+ * (/24, /48), and one of a bucket at one address, so that one who holds a few addresses cannot fill the neighbourhood of a key.
  */
 #ifndef HF_KAD_TABLE_H
 #define HF_KAD_TABLE_H
@@ -39,7 +39,7 @@ typedef struct hf_kad_bucket {
 typedef struct hf_kad_table {
     hf_mem *mem;
     uint8_t self[HF_KAD_KEY];
-    size_t k, n, per_group_max;                      /* per_group_max SIZE_MAX: no limit */
+    size_t k, n, per_group_max;                      /* per_group_max SIZE_MAX: no limit, by address neither */
     bool loopback_is_free;                           /* loopback and private networks count for no group */
     hf_kad_bucket *buckets[HF_KAD_BUCKETS];          /* NULL: empty since ever */
 } hf_kad_table;
