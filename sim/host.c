@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_SYBIL = HF_HOST_TAG_USER + 1, PORT = 6, CONNS_MIN = 4, CONNS_MAX = 16, LOOK_MS = 10000, MINUTE_MS = 60000 };
+enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_SYBIL = HF_HOST_TAG_USER + 1, PORT = 6, CONNS_MIN = 4, CONNS_MAX = 16, SAVED_MAX = 128, REDIALLED_MAX = 8 /* as in node/p2p.c */, AWAY_MS = 1000, LOOK_MS = 10000, MINUTE_MS = 60000 };
 
 /* ---- addresses: /ip4/11.B.C.1/tcp/PORT; sybils at 66.66.n.1 ---- */
 
@@ -41,6 +41,29 @@ static void add_parts(hf_world *w, hf_sim_peer *p) {
     if (h->kad) hf_kad_clock(h->kad, hf_peer_clock(w, p), hf_peer_wall(w, p));
 }
 
+typedef struct redial { hf_world *w; hf_sim_peer *p; size_t n; } redial;
+
+static void dial_known(void *ctx, const hf_peer_id *peer) {
+    redial *r = ctx;
+    hf_err err = r->n++ < REDIALLED_MAX ? hf_host_connect(r->p->host->host, hf_peer_clock(r->w, r->p), peer, NULL, 0, 0, 1) : HF_OK;
+    (void)err;
+}
+
+/* What it saved is all that it knows. */
+static void restore(hf_world *w, hf_sim_peer *p) {
+    redial r = {w, p, 0};
+    hf_err err = hf_book_restore(hf_host_book(p->host->host), hf_peer_clock(w, p), hf_buf_bytes(&p->host->book), HF_BOOK_KNOWN_MS, dial_known, &r);
+    HF_ASSERT(!err);
+    hf_sim_host_pump(w, p);
+}
+
+void hf_sim_host_restart(hf_world *w, hf_sim_peer *p) {
+    p->host->restarted = true;
+    hf_book_save(hf_host_book(p->host->host), SAVED_MAX, &p->host->book);
+    HF_ASSERT(!p->host->book.err);
+    hf_peer_stop(w, p, w->now_ms + AWAY_MS, false);
+}
+
 void hf_sim_host_start(hf_world *w, hf_sim_peer *p) {
     hf_sim_host *h = p->host;
     hf_host_config config = {.swarm = {.ed25519_seed = p->secrets.peer, .agent = HF_TEXT("holdfast/sim"), .random = hf_random_fill, .random_ctx = &p->random},
@@ -56,6 +79,7 @@ void hf_sim_host_start(hf_world *w, hf_sim_peer *p) {
     HF_ASSERT(!err);
     add_parts(w, p);
     hf_sim_host_join(w, p);
+    if (h->restarted) restore(w, p);
 }
 
 void hf_sim_host_stop(hf_world *w, hf_sim_peer *p) {
@@ -114,7 +138,7 @@ void hf_sim_host_join(hf_world *w, hf_sim_peer *p) {
     if (!p->up) return;
     hf_world_push(w, w->now_ms + LOOK_MS, HF_EVENT_JOIN, p->index, 0);
     size_t wanted = h->sybil ? w->stage.sybil_conns : CONNS_MIN, n = h->n_joined < wanted ? h->n_joined : hf_swarm_n_peers(hf_host_swarm(h->host));
-    for (size_t i = n; i < wanted; i++) {
+    for (size_t i = n; i < wanted && !h->restarted; i++) {
         uint32_t to = (uint32_t)hf_world_draw(w, p->index < w->n_honest && p->index > 8 ? p->index : w->n_honest);
         if (to == p->index || w->peers[to].natted || !w->peers[to].up) continue;
         hf_sim_host_connect(w, p, to, HF_BYTES(w->peers[to].host->address, HF_SIM_ADDRESS_LEN), 0);
@@ -203,6 +227,7 @@ void hf_sim_hosts_make(hf_world *w) {
         hf_disk_init(w, i);
         p->host = hf_world_alloc(w, sizeof *p->host);
         p->host->dials = hf_world_alloc(w, n);
+        hf_buf_init(&p->host->book, &w->mem);
         p->host->sybil = i >= w->n_honest;
         hf_sim_address(w, i, p->host->address);
         hf_scene_cast(w, p);

@@ -18,15 +18,18 @@ typedef struct hf_sim_host {
     hf_gossip *gossip;
     hf_relay *relay;
     uint8_t address[HF_SIM_ADDRESS_LEN];
-    bool sybil, relays;
+    bool sybil, relays, restarted;
     uint32_t n_joined;          /* so many of those that it knew of from the start were there when it dialled them. Who came to it says nothing of whom it
                                  * knows: it tries on until they are as many as it wants, as shells do with --join */
+    hf_buf book;                /* of before its restart, as a node keeps it; whom it names is all that it knows then */
     uint64_t dials_ms;          /* the minute that is counted began then */
     uint8_t *dials;             /* in it, by peer */
 } hf_sim_host;
 
 void hf_sim_hosts_make(struct hf_world *w);
 void hf_sim_host_start(struct hf_world *w, struct hf_sim_peer *p);
+/* The process ends and comes back after a second with the book that it saved. */
+void hf_sim_host_restart(struct hf_world *w, struct hf_sim_peer *p);
 void hf_sim_host_stop(struct hf_world *w, struct hf_sim_peer *p);
 void hf_sim_host_pump(struct hf_world *w, struct hf_sim_peer *p);
 void hf_sim_host_tick(struct hf_world *w, struct hf_sim_peer *p);

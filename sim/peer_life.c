@@ -172,7 +172,10 @@ void hf_peers_free(hf_world *w) {
     for (uint32_t i = 0; i < w->config.n_peers; i++) {
         hf_peer_stop(w, &w->peers[i], UINT64_MAX, true);
         hf_disk_deinit(w, i);
-        if (w->peers[i].host) hf_release(&w->mem, w->peers[i].host->dials, w->config.n_peers);
+        if (w->peers[i].host) {
+            hf_release(&w->mem, w->peers[i].host->dials, w->config.n_peers);
+            hf_buf_deinit(&w->peers[i].host->book);
+        }
         hf_release(&w->mem, w->peers[i].host, sizeof(hf_sim_host));
         hf_release(&w->mem, w->peers[i].spoils, sizeof(hf_spoils));
         hf_release(&w->mem, w->peers[i].links, w->peers[i].links_cap * sizeof(uint64_t));

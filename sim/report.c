@@ -63,6 +63,8 @@ static void say_scene(hf_buf *buf, const hf_sim_config *c, const hf_sim_result *
     if (v->n_lookups)
         say(buf, "%llu of %llu lookups found it (%llu without an end), half within %llu ms, 99 %% within %llu ms; %.2f hops, at most %llu; %.1f peers asked\n", U(v->n_found),
             U(v->n_lookups), U(v->n_no_answer), U(v->lookup_ms[0]), U(v->lookup_ms[1]), (double)v->hops_mean_milli / 1000, U(v->hops_max), (double)v->asked_mean_milli / 1000);
+    if (v->restarts && v->relinked_ms != UINT64_MAX)
+        say(buf, "the one that was surrounded had a link with an honest one %llu ms after a restart\n", U(v->relinked_ms));
     if (v->n_messages)
         say(buf, "%llu messages, %llu of %llu deliveries, %llu twice; half within %llu ms, 99 %% within %llu ms\n", U(v->n_messages), U(v->n_delivered), U(v->n_wanted),
             U(v->n_twice), U(v->delay_ms[0]), U(v->delay_ms[1]));

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-enum { PROVIDE, LOOK_UP, PUBLISH, RESERVE, REACH, SILENCE, OVER };
-enum { FIRST_MS = 60000, SECOND_MS = 90000, OVER_MS = 160000, APART_MS = 150, N_MESSAGES = 500, SPOKEN = 12 /* the context of the first try */ };
+enum { PROVIDE, LOOK_UP, PUBLISH, RESERVE, REACH, SILENCE, RESTART, BACK, OVER };
+enum { FIRST_MS = 60000, SECOND_MS = 90000, OVER_MS = 160000, RESTART_MS = 130000, BACK_MS = 1000, RELINK_MS = 10000, GLANCE_MS = 20, APART_MS = 150, N_MESSAGES = 500, SPOKEN = 12 /* the context of the first try */ };
 #define TOPIC HF_TEXT("/sim/topic")
 
 static const struct cast { const char *name; uint32_t n_honest, sybils_percent, n_sybils, sybil_bits, sybil_conns, n_networks; } casts[HF_SCENES] = {
@@ -17,7 +17,7 @@ static const struct cast { const char *name; uint32_t n_honest, sybils_percent, 
     {"kad", 100, 0, 0, 0, 0, 1},
     {"gossip", 50, 0, 0, 0, 0, 1},
     {"relay", 60, 0, 0, 0, 0, 1},
-    {"eclipse", 20, 2500, 0, 6, 6, 1},
+    {"eclipse", 20, 2500, 0, 6, 6, 2},
     {"censor", 100, 0, 45, 10, 12, 45},
     {"lies", 50, 100, 0, 0, 8, 200},
     {"takeover", 20, 200, 0, 0, 10, 200},
@@ -73,6 +73,7 @@ static void plan_kad(hf_world *w) {
     s->n_tries = 200;
     for (uint32_t i = 0; i < s->n_things && w->config.scene != HF_SCENE_ECLIPSE; i++) hf_world_push(w, FIRST_MS + i * 100, HF_EVENT_SCENE, PROVIDE, i);
     for (uint32_t i = 0; i < s->n_tries; i++) hf_world_push(w, SECOND_MS + i * APART_MS, HF_EVENT_SCENE, LOOK_UP, i);
+    if (w->config.scene == HF_SCENE_ECLIPSE) hf_world_push(w, RESTART_MS, HF_EVENT_SCENE, RESTART, 0);
 }
 
 static void plan_gossip(hf_world *w) {
@@ -192,6 +193,27 @@ static void reach(hf_world *w, uint32_t number) {
     hf_sim_host_pump(w, p);
 }
 
+/* ---- the one whom the sybils surround comes back ---- */
+
+static void restart(hf_world *w) {
+    hf_sim_host_restart(w, &w->peers[0]);
+    w->stage.restarted_ms = w->now_ms + BACK_MS;
+    w->result->scene.restarts++;
+    w->result->scene.relinked_ms = UINT64_MAX;
+    hf_world_push(w, w->stage.restarted_ms, HF_EVENT_SCENE, BACK, 0);
+}
+
+/* Has it a link with an honest one? */
+static void glance(hf_world *w) {
+    const hf_sim_peer *p = &w->peers[0];
+    for (uint32_t i = 1; p->host->host && i < w->n_honest; i++) {
+        if (!hf_swarm_connected(hf_host_swarm(p->host->host), &w->peers[i].id)) continue;
+        w->result->scene.relinked_ms = w->now_ms - w->stage.restarted_ms;
+        return;
+    }
+    hf_world_push(w, w->now_ms + GLANCE_MS, HF_EVENT_SCENE, BACK, 0);
+}
+
 void hf_scene_step(hf_world *w, uint64_t what, uint64_t number) {
     switch (what) {
     case PROVIDE: provide(w, (uint32_t)number); break;
@@ -199,6 +221,8 @@ void hf_scene_step(hf_world *w, uint64_t what, uint64_t number) {
     case PUBLISH: publish(w, (uint32_t)number); break;
     case RESERVE: reserve(w, &w->peers[number]); break;
     case REACH: reach(w, (uint32_t)number); break;
+    case RESTART: restart(w); break;
+    case BACK: glance(w); break;
     case SILENCE: w->stage.silent = true; break;
     default: w->check.level = true; break;
     }
@@ -317,6 +341,8 @@ static void marks(hf_world *w) {
     if (hf_scene_is_kad(scene) && (!r->n_lookups || r->n_found * 100 < r->n_lookups * least))
         hf_world_fail(w, "lookups find what is there", "%llu of %llu", (unsigned long long)r->n_found, (unsigned long long)r->n_lookups);
     if (scene == HF_SCENE_ECLIPSE && r->in_bucket_most > 2) hf_world_fail(w, "sybils stay few in a bucket", "%llu", (unsigned long long)r->in_bucket_most);
+    if (scene == HF_SCENE_ECLIPSE && (!r->restarts || r->relinked_ms > RELINK_MS))
+        hf_world_fail(w, "who is surrounded meets honest ones again after a restart", "not within %u ms", (unsigned)RELINK_MS);
     if (is_gossip(scene) && (r->n_delivered < r->n_wanted || !r->n_wanted || r->n_twice))
         hf_world_fail(w, "gossip reaches all, once", "%llu of %llu, %llu twice", (unsigned long long)r->n_delivered, (unsigned long long)r->n_wanted, (unsigned long long)r->n_twice);
     if (is_gossip(scene) && r->delay_ms[1] > p99_ms) hf_world_fail(w, "gossip is quick", "99 of 100 after %llu ms", (unsigned long long)r->delay_ms[1]);

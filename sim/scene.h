@@ -13,7 +13,7 @@ typedef enum hf_scene {
     HF_SCENE_KAD,       /* everybody provides something; others find it, and each other. 99 of 100 found */
     HF_SCENE_GOSSIP,    /* 500 messages, one packet in ten lost. All delivered, 99 of 100 within 2 s */
     HF_SCENE_RELAY,     /* half of them behind NATs, reached through relays. 95 of 100 */
-    HF_SCENE_ECLIPSE,   /* twenty-five sybils to an honest one near that one's key, from one /24. It is found; two of them in a bucket at most */
+    HF_SCENE_ECLIPSE,   /* twenty-five sybils to an honest one near that one's key, from two addresses. It is found, and has an honest link 10 s after a restart; two of them in a bucket at most */
     HF_SCENE_CENSOR,    /* 45 sybils nearer to a key than everybody else, in 45 /24s, who store and tell nothing. 95 of 100 lookups find it */
     HF_SCENE_LIES,      /* half of the peers answer lies. 95 of 100 lookups succeed */
     HF_SCENE_TAKEOVER,  /* two sybils to an honest one, in all meshes, who fall silent. All delivered, 99 of 100 within 6 s */
@@ -27,6 +27,7 @@ typedef struct hf_sim_scene {
     uint64_t n_messages, n_wanted, n_delivered, n_twice, delay_ms[2];
     uint64_t n_relayed, n_reached, relay_ms[2];
     uint64_t n_sybils, in_bucket_most, in_tables_mean_milli;
+    uint64_t restarts, relinked_ms;     /* relinked: from the start to the first link with an honest one, of the slowest */
     uint64_t same_dials_most;           /* dials of one peer by one other in a minute */
 } hf_sim_scene;
 
@@ -45,6 +46,7 @@ typedef struct hf_stage {
     size_t n_delays;
     uint8_t target[32];         /* of the sybils */
     bool silent;                /* they are */
+    uint64_t restarted_ms;      /* when the one whom they surround came back; 0: it has not, or has a link */
 } hf_stage;
 
 uint32_t hf_scene_peers(hf_scene scene);            /* how many it has unless asked otherwise */

@@ -29,6 +29,7 @@ trap 'rm -rf "$out"' EXIT
     for scene in gossip relay takeover; do echo "--scene $scene"; done
     echo "--scene kad --peers 60"
     echo "--scene censor --seed 3 --peers 105"
+    echo "--scene eclipse --peers 260"
     echo "--scene lies --peers 60"
 } >"$out/wanted"
 one() {
