@@ -113,6 +113,8 @@ static hf_err peer_init(hf_core *core) {
     if (!core->sync) return HF_NOMEM;
     hf_sync_gossip(core->sync, core->gossip);
     hf_sync_spread(core->sync, core->config.spread);
+    hf_sync_limits limits = {core->config.writer_bytes, core->config.writer_day_bytes, HF_BYTES(core->writer.public_key, HF_PUBLIC_KEY_HEX_LEN)};
+    hf_sync_quota(core->sync, &limits);
     uint64_t seed;
     core->config.random(core->config.random_ctx, (uint8_t *)&seed, sizeof seed);
     core->signal = hf_signal_new(core->mem, core->swarm, TAG_SIGNAL, core->config.wants_introductions, seed);
@@ -306,6 +308,8 @@ void hf_core_conn_close(hf_core *core, uint64_t now_ms, uint64_t conn, const cha
 void hf_core_conn_busy(hf_core *core, uint64_t now_ms, uint64_t conn, bool busy) { hf_host_conn_busy(core->host, now_ms, conn, busy); }
 
 hf_err hf_core_addresses(hf_core *core, const hf_bytes *addrs, size_t n_addrs) { return hf_swarm_addresses(core->swarm, addrs, n_addrs); }
+
+void hf_core_full(hf_core *core, uint64_t now_ms, const char *why) { hf_sync_full(core->sync, now_ms, why); }
 
 hf_host *hf_core_host(const hf_core *core) { return core->host; }
 

@@ -48,6 +48,7 @@ typedef struct hf_core_config {
     bool (*can_dial)(void *ctx, hf_bytes address);
     void *dial_ctx;
     uint32_t conns_max;              /* 0: 1,200 connections in all */
+    uint64_t writer_bytes, writer_day_bytes; /* of others' entries, see hf_sync_limits; 0: no bound */
     bool names_peers;                /* names other peers to those that a gossip mesh has no room for */
 } hf_core_config;
 
@@ -118,6 +119,10 @@ HF_MUST_USE hf_err hf_core_rtc_say(hf_core *core, uint64_t now_ms, uint32_t sess
 /* It is connected, and is connection `conn` (of channels) from now on. HF_NOT_FOUND, HF_STATE: not a session that can be; close it. */
 HF_MUST_USE hf_err hf_core_rtc_up(hf_core *core, uint64_t now_ms, uint32_t session, uint64_t conn);
 void hf_core_rtc_failed(hf_core *core, uint64_t now_ms, uint32_t session);
+
+/* There is no room for others' entries now, and why (static): they are turned away, REFUSED tells the first of each stream; ours go on. NULL: there is
+ * again, and what was turned away is asked for. hf_core_offer and hf_core_db_join say HF_LIMIT. */
+void hf_core_full(hf_core *core, uint64_t now_ms, const char *why);
 
 /* Everything up to and including `seq` is durable. */
 void hf_core_stored(hf_core *core, uint64_t now_ms, uint64_t seq);

@@ -131,6 +131,8 @@ static bool make_core(hf_node *node) {
         .dialling = &hf_host_dialling,
         .can_dial = can_dial,
         .names_peers = true,
+        .writer_bytes = node->options->writer_bytes,
+        .writer_day_bytes = node->options->writer_day_bytes,
         .unix_offset_ms = (int64_t)(hf_node_wall() - hf_node_now(node)),
     };
     config.files = hf_site_app_files(node->site, &config.n_files);

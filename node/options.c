@@ -9,7 +9,7 @@
 static char problem[512];
 static char exe_dir[4096], assets_dir[4200], app_dir[4200];
 
-typedef enum kind { TEXT, HOST_PORT, P2P, WEBRTC, JOIN, SIBLING, ANNOUNCE, DHT, RELAY, RELAY_FOR, REACH, LEVEL, FORMAT, OFF, ON } kind;
+typedef enum kind { TEXT, HOST_PORT, P2P, WEBRTC, JOIN, SIBLING, ANNOUNCE, DHT, RELAY, RELAY_FOR, REACH, LEVEL, FORMAT, SIZE, OFF, ON } kind;
 
 static const struct flag {
     const char *name, *env, *help;
@@ -29,6 +29,9 @@ static const struct flag {
     {"--reachability", "HOLDFAST_REACHABILITY", "HOW         auto, public or private: whether others can dial this node (auto: peers are asked)", REACH, 0},
     {"--no-autonat", NULL, "            do not ask peers to dial this node, nor dial them for that", OFF, offsetof(hf_options, autonat)},
     {"--private-network", NULL, "            private addresses count as everybody's: a network without the Internet", ON, offsetof(hf_options, private_network)},
+    {"--max-store", "HOLDFAST_MAX_STORE", "SIZE        of the store on the disk (off; 64M, 10G); others' entries are taken up to 7/8 of it", SIZE, offsetof(hf_options, store_bytes)},
+    {"--max-writer", "HOLDFAST_MAX_WRITER", "SIZE        of what one other writer may have in a database here (off)", SIZE, offsetof(hf_options, writer_bytes)},
+    {"--max-writer-day", "HOLDFAST_MAX_WRITER_DAY", "SIZE        of what one other writer may add to a database in a day (1G; off)", SIZE, offsetof(hf_options, writer_day_bytes)},
     {"--sibling", "HOLDFAST_SIBLING", "URL         another node of this app, told to browsers; may be given again", SIBLING, 0},
     {"--relay", "HOLDFAST_RELAY", "ADDR        a circuit relay where browsers are reached by WebRTC (/dns4/HOST/tcp/PORT/wss/p2p/ID); may be given again", RELAY, 0},
     {"--origin", "HOLDFAST_ORIGIN", "URL         the address that users see (from the Host header)", TEXT, offsetof(hf_options, origin)},
@@ -54,6 +57,20 @@ static bool parse_port(const char *text, int *ret) {
     if (end == text || *end || port < 0 || port > 65535) return false;
     *ret = (int)port;
     return true;
+}
+
+/* Bytes, or with K, M, G, T behind the number. */
+static bool parse_size(const char *text, uint64_t *ret) {
+    static const char UNITS[] = "KMGT";
+    if (!strcmp(text, "off")) return *ret = 0, true;
+    if (*text < '1' || *text > '9' || strlen(text) > 12) return false;
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(UNITS, *end) : NULL;
+    if (*end && (!unit || end[1])) return false;
+    unsigned shift = unit ? 10 * (unsigned)(unit - UNITS + 1) : 0;
+    *ret = n << shift;
+    return *ret >> shift == n;
 }
 
 /* "HOST:PORT", "[v6]:PORT" or "PORT"; the host is cut out of a copy that lives as long as the process. */
@@ -95,6 +112,7 @@ static bool apply(hf_options *o, const struct flag *f, const char *value) {
     case DHT:
     case RELAY_FOR:
     case REACH: return apply_word(o, f, value);
+    case SIZE: return parse_size(value, (uint64_t *)((char *)o + f->offset)) || complain(f->name, value, "expected bytes, with K, M, G or T behind the number, or off");
     case ANNOUNCE:
         if (o->n_announce == HF_ANNOUNCE_MAX) return complain(f->name, value, "more than 8 addresses");
         return o->announce[o->n_announce++] = value, true;
@@ -144,7 +162,7 @@ static void defaults(hf_options *o) {
     *o = (hf_options){
         .app = app_dir, .dir = HF_DEFAULT_DIR, .name = "holdfast", .http_host = "127.0.0.1", .http_port = 3000, .p2p_host = "0.0.0.0", .webrtc_host = "0.0.0.0", .webrtc_port = -1,
         .assets = assets_dir, .mdns_service = "_p2p._udp.local", .mdns = true, .worker = true, .log_level = HF_LEVEL_INFO,
-        .dht_protocol = HF_DHT_PROTOCOL, .autonat = true,
+        .dht_protocol = HF_DHT_PROTOCOL, .autonat = true, .writer_day_bytes = UINT64_C(1) << 30,
     };
 }
 
@@ -174,6 +192,7 @@ bool hf_options_read(hf_options *o, int argc, char **argv, const char **ret_prob
         else if (!apply(o, f, argv[i])) return false;
     }
     if (o->dht_protocol[0] != '/') return complain("--dht-protocol", o->dht_protocol, "expected a name that begins with /");
+    if (o->store_bytes && o->store_bytes < HF_STORE_BYTES_LEAST) return complain("--max-store", "", "less than 1M holds nothing");
     if (!o->tls_cert != !o->tls_key) return complain("--tls-cert", "", "needs --tls-key too, and the other way round");
     return true;
 }

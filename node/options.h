@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HF_DEFAULT_DIR "./holdfast_data"
 #define HF_DHT_PROTOCOL "/holdfast/kad/1.0.0"
 
-enum { HF_JOINS_MAX = 64, HF_ANNOUNCE_MAX = 8, HF_RELAYS_MAX = 8 };
+enum { HF_STORE_BYTES_LEAST = 1 << 20, HF_JOINS_MAX = 64, HF_ANNOUNCE_MAX = 8, HF_RELAYS_MAX = 8 };
 
 /* The words of --dht, --relay-for and --reachability, in the order of the tables in options.c; the first is the default. */
 typedef enum hf_dht_mode { HF_DHT_AUTO, HF_DHT_SERVER, HF_DHT_CLIENT, HF_DHT_OFF } hf_dht_mode;
@@ -43,6 +44,7 @@ typedef struct hf_options {
     hf_relay_for relay_for;    /* for whom to be a relay */
     hf_reach_mode reach;
     bool autonat, private_network;
+    uint64_t store_bytes, writer_bytes, writer_day_bytes; /* at most; 0: no bound */
 } hf_options;
 
 /* Fills *ret from the environment and argv (after the verb). False: *ret_problem says what is wrong. */

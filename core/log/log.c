@@ -200,6 +200,7 @@ static hf_err settle(hf_log *log, const hf_entry *entry, hf_log_identity_known *
     err = hf_index_reserve(&log->index, entry->n_next);
     if (err) return err == HF_LIMIT ? hf_fail(fault, err, "log: full", 0) : err;
     *ret_index = hf_index_add(&log->index, entry->digest, k->writer, entry->time, log->parents.at, entry->n_next);
+    k->writer->bytes += entry->block.len;
     log->counters.joined++;
     log->counters.equivocations = log->index.n_equivocations;
     return HF_OK;
@@ -236,6 +237,7 @@ static hf_err wait(hf_log *log, const hf_entry *entry, size_t n_missing, const h
     what.identity = entry->identity_digest;
     what.identity_missing = !k;
     what.verified = k != NULL;
+    what.needed = hf_pool_needed(&log->pool, entry->digest, entry->identity_digest);
     what.vouched = k && log->access && hf_log_allows(log, id_of(&k->identity));
     what.grant_missing = k && !n_missing;
     size_t n_evicted;
@@ -246,12 +248,27 @@ static hf_err wait(hf_log *log, const hf_entry *entry, size_t n_missing, const h
     return err ? err : hf_fail(fault, HF_MISSING, what.grant_missing ? WAITS_FOR_GRANT : "log: waits for what it refers to", n_missing);
 }
 
+void hf_log_door(hf_log *log, const char *(*closed)(void *ctx, uint32_t writer, bool needed), void *ctx) {
+    log->closed = closed;
+    log->door_ctx = ctx;
+}
+
+static hf_err turn_away(hf_log *log, const hf_entry *entry, const hf_log_identity_known *k, hf_fault *fault) {
+    bool needed = log->closed && hf_pool_needed(&log->pool, entry->digest, entry->identity_digest);
+    const char *why = log->closed ? log->closed(log->door_ctx, k && k->writer ? k->writer->number : UINT32_MAX, needed) : NULL;
+    if (!why) return HF_OK;
+    log->counters.turned_away += 1 + hf_pool_fell(&log->pool, entry->digest, HF_POOL_ENTRY);
+    return hf_fail(fault, HF_LIMIT, why, 0);
+}
+
 /* The entry is decoded and new here. */
 static hf_err join_new(hf_log *log, const hf_entry *entry, uint32_t *ret_index, hf_fault *fault) {
     if (!hf_eq(entry->id, log->address))
         return refuse(log, entry->digest, hf_fail(fault, HF_DENIED, "log: entry of another log", 0));
     hf_log_identity_known *k = hf_log_known(log, entry->identity_digest);
-    hf_err err = k ? judge_writer(log, entry, k, hf_log_was_checked(log, entry->digest), fault) : HF_OK;
+    hf_err err = turn_away(log, entry, k, fault);
+    if (err) return err;
+    err = k ? judge_writer(log, entry, k, hf_log_was_checked(log, entry->digest), fault) : HF_OK;
     if (err) return refuse(log, entry->digest, err);
     size_t n_missing;
     err = find_parents(log, entry, &n_missing);

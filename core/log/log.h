@@ -52,6 +52,12 @@ void hf_log_access_changed(hf_log *log);
 /* May this identity write now? */
 bool hf_log_allows(const hf_log *log, hf_bytes id);
 
+/* What this replica has room for is no matter of what is valid: a door that may be closed for a while. It is asked about each sound entry that comes to
+ * hf_log_join and is new: NULL, it comes in; a static text, it is turned away (HF_LIMIT, counters.turned_away), and so is what waits for it; it may come
+ * again. `writer`: UINT32_MAX, nothing of it is here. `needed`: an entry of somebody else that was let in stands on it. It is not asked about what is
+ * loaded, restored, appended, or has waited inside. closed NULL: no door. */
+void hf_log_door(hf_log *log, const char *(*closed)(void *ctx, uint32_t writer, bool needed), void *ctx);
+
 /* From our own store, in the order in which they were indexed: no signature check. HF_MISSING: an ancestor or identity is not there (a damaged store). */
 HF_MUST_USE hf_err hf_log_load(hf_log *log, hf_bytes block, hf_entry *ret_entry, hf_arena *arena, hf_fault *fault);
 
@@ -93,6 +99,7 @@ size_t hf_log_heads(const hf_log *log, uint32_t *ret_indexes, size_t n_max); /* 
 hf_bytes hf_log_writer_key(const hf_log *log, uint32_t writer);         /* clock.id text */
 size_t hf_log_n_writers(const hf_log *log);
 uint64_t hf_log_writer_time(const hf_log *log, uint32_t writer);        /* the highest clock time seen of this writer */
+uint64_t hf_log_writer_bytes(const hf_log *log, uint32_t writer);       /* of the blocks of its entries */
 int hf_log_compare(const hf_log *log, uint32_t a, uint32_t b);          /* total order: <0 a older */
 /* Newest first over all entries reachable from the heads, as js traverses; visit returns false to stop. */
 HF_MUST_USE hf_err hf_log_traverse(const hf_log *log, bool (*visit)(void *ctx, uint32_t index), void *ctx);
@@ -102,6 +109,6 @@ HF_MUST_USE hf_err hf_log_traverse_from(const hf_log *log, const uint32_t *roots
 const uint32_t *hf_log_next(const hf_log *log, uint32_t index);
 /* A digest of the set of entries: sha256 over the sorted head digests; the same on every replica with the same entries. */
 void hf_log_version(const hf_log *log, uint8_t ret_version[32]);
-typedef struct hf_log_counters { uint64_t joined, refused_malformed, refused_denied, refused_limit, equivocations, held; } hf_log_counters;
+typedef struct hf_log_counters { uint64_t joined, refused_malformed, refused_denied, refused_limit, equivocations, held, turned_away; } hf_log_counters;
 const hf_log_counters *hf_log_counts(const hf_log *log);
 #endif

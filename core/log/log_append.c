@@ -76,6 +76,7 @@ static hf_err write(hf_log *log, const hf_writer *writer, const draft *d, hf_byt
     if (!err) err = hf_entry_write(writer, log->address, next, refs, d->time, payload_cbor, block, digest);
     if (err) return err;
     *ret_index = hf_index_add(&log->index, digest, w, d->time, d->items, d->n_next);
+    w->bytes += block->len;
     log->counters.joined++;
     log->counters.equivocations = log->index.n_equivocations;
     return HF_OK;

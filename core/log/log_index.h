@@ -16,6 +16,7 @@ typedef struct hf_index_writer {
     char key[HF_PUBLIC_KEY_HEX_LEN];
     uint32_t number;
     uint64_t time; /* the highest seen */
+    uint64_t bytes; /* of its entries' blocks */
 } hf_index_writer;
 
 /* The state of one walk, kept between walks: an item is visited when its mark is the epoch of this walk, so starting costs nothing. */

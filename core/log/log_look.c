@@ -23,6 +23,11 @@ hf_bytes hf_log_writer_key(const hf_log *log, uint32_t writer) {
 
 size_t hf_log_n_writers(const hf_log *log) { return log->index.n_writers; }
 
+uint64_t hf_log_writer_bytes(const hf_log *log, uint32_t writer) {
+    HF_ASSERT(writer < log->index.n_writers);
+    return log->index.writers[writer]->bytes;
+}
+
 uint64_t hf_log_writer_time(const hf_log *log, uint32_t writer) {
     HF_ASSERT(writer < log->index.n_writers);
     return log->index.writers[writer]->time;

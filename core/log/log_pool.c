@@ -219,6 +219,7 @@ static hf_pool_entry *new_entry(hf_pool *pool, const hf_pool_new *what) {
     e->arrival = pool->n_arrivals++;
     if (what->identity) memcpy(e->identity, what->identity, 32);
     e->verified = what->verified;
+    e->needed = what->needed;
     e->held = what->grant_missing;
     e->n_edges = e->n_missing = n_edges;
     uint8_t *block = (uint8_t *)(e->edges + n_edges);
@@ -335,6 +336,12 @@ hf_err hf_pool_hold_ready(hf_pool *pool) {
 bool hf_pool_sought(const hf_pool *pool, const uint8_t digest[32]) {
     for (const hf_pool_edge *edge = hf_pool_waiters(pool, digest, HF_POOL_ENTRY); edge; edge = edge->next)
         if (edge->owner->vouched) return true;
+    return false;
+}
+
+bool hf_pool_needed(const hf_pool *pool, const uint8_t digest[32], const uint8_t identity[32]) {
+    for (const hf_pool_edge *edge = hf_pool_waiters(pool, digest, HF_POOL_ENTRY); edge; edge = edge->next)
+        if (edge->owner->needed || memcmp(edge->owner->identity, identity, 32)) return true;
     return false;
 }
 

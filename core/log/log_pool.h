@@ -36,6 +36,7 @@ struct hf_pool_entry {
     size_t heap_at;
     hf_pool_entry *next;                /* in the ready queue, or in a list of what falls */
     bool verified, vouched, held, falling; /* held: nothing but a grant is missing */
+    bool needed;                        /* an entry of somebody else stands on it, or on what stands on it */
     hf_pool_edge edges[];
 };
 
@@ -62,7 +63,7 @@ typedef struct hf_pool_new {
     size_t n_missing;
     const uint8_t *identity;            /* NULL allowed where grants do not matter */
     bool identity_missing, grant_missing; /* a grant is waited for only when nothing else is missing */
-    bool verified, vouched;
+    bool verified, vouched, needed;
 } hf_pool_new;
 
 void hf_pool_init(hf_pool *pool, hf_mem *mem, uint64_t seed);
@@ -78,6 +79,8 @@ size_t hf_pool_fell(hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind);
 hf_pool_edge *hf_pool_waiters(const hf_pool *pool, const uint8_t digest[32], hf_pool_kind kind);
 /* Does an entry stand on this one that is vouched for? */
 bool hf_pool_sought(const hf_pool *pool, const uint8_t digest[32]);
+/* Does one of another writer than this identity, or one that is needed itself? */
+bool hf_pool_needed(const hf_pool *pool, const uint8_t digest[32], const uint8_t identity[32]);
 /* This entry is vouched for, and so is all that it stands on; those of them that were held become ready. */
 void hf_pool_vouch(hf_pool *pool, hf_pool_entry *entry);
 /* The first one ready waits on, for a grant. HF_LIMIT, HF_NOMEM: it stays ready. */

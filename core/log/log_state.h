@@ -29,6 +29,8 @@ struct hf_log {
     size_t n_write;
     hf_log_access (*access)(void *ctx, hf_bytes id); /* NULL: `write` alone */
     void *access_ctx;
+    const char *(*closed)(void *ctx, uint32_t writer, bool needed); /* NULL: no door */
+    void *door_ctx;
     hf_map identities;       /* digest -> hf_log_identity_known */
     size_t n_strangers;
     hf_index index;

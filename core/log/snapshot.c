@@ -4,7 +4,7 @@
 #include "../codec/varint.h"
 #include "log_state.h"
 
-static const char MAGIC[] = "HFL1";
+static const char MAGIC[] = "HFL2";
 enum { MAGIC_LEN = 4, CHECKSUM_LEN = 32, DIGEST_LEN = 32 };
 
 /* ---- writing ---- */
@@ -25,6 +25,7 @@ void hf_log_save(const hf_log *log, size_t n_items, hf_buf *buf) {
     hf_buf_add(buf, log->address);
     hf_varint_add(buf, log->index.n_writers);
     for (size_t i = 0; i < log->index.n_writers; i++) hf_buf_add(buf, HF_BYTES(log->index.writers[i]->key, HF_PUBLIC_KEY_HEX_LEN));
+    for (size_t i = 0; i < log->index.n_writers; i++) hf_varint_add(buf, log->index.writers[i]->bytes);
     hf_varint_add(buf, n_items);
     for (size_t i = 0; i < n_items; i++) add_item(log, (uint32_t)i, buf);
     for (size_t i = 0; i < n_items; i++) hf_buf_add(buf, HF_BYTES(log->index.items[i].digest, DIGEST_LEN));
@@ -80,7 +81,7 @@ static void check_item(reader *r, uint64_t n_before, uint64_t n_writers) {
 
 typedef struct parts {
     hf_bytes keys, digests;
-    reader items;
+    reader items, sizes;
     uint64_t n_writers, n_items;
 } parts;
 
@@ -90,6 +91,8 @@ static bool check(const hf_log *log, hf_bytes body, parts *ret) {
     ret->n_writers = number(&r);
     if (ret->n_writers > body.len) return false; /* before it is multiplied */
     ret->keys = take(&r, ret->n_writers * HF_PUBLIC_KEY_HEX_LEN);
+    ret->sizes = r;
+    for (uint64_t i = 0; i < ret->n_writers && !r.bad; i++) (void)number(&r);
     ret->n_items = number(&r);
     ret->items = r;
     if (ret->n_items > body.len) return false;
@@ -117,6 +120,7 @@ static hf_err add_all(hf_log *log, parts *p) {
     for (uint64_t i = 0; i < p->n_writers; i++)
         if (!hf_index_writer_of(&log->index, hf_sub(p->keys, (size_t)i * HF_PUBLIC_KEY_HEX_LEN, HF_PUBLIC_KEY_HEX_LEN))) return HF_NOMEM;
     if (log->index.n_writers != p->n_writers) return HF_MALFORMED; /* a key twice, or the log knew others */
+    for (uint64_t i = 0; i < p->n_writers; i++) log->index.writers[i]->bytes = number(&p->sizes);
     for (uint64_t i = 0; i < p->n_items && !err; i++) err = add_one(log, p, i);
     return err;
 }

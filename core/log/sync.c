@@ -52,6 +52,7 @@ static void peer_free(hf_sync *s, hf_sync_peer *peer) {
 }
 
 static void db_free(hf_sync *s, hf_sync_db *db) {
+    if (db->sync) hf_log_door(db->log, NULL, NULL);
     hf_buf_deinit(&db->sync_name);
     hf_buf_deinit(&db->heads_name);
     hf_release(s->mem, db->writers, db->writers_cap * sizeof *db->writers);
@@ -196,6 +197,8 @@ hf_err hf_sync_add(hf_sync *s, uint64_t now_ms, hf_log *log, uint64_t context) {
         db_free(s, db);
         return err;
     }
+    db->sync = s;
+    hf_sync_quota_open(s, now_ms, db);
     for (hf_sync_peer *p = s->peers; p; p = p->next) meet(s, now_ms, p, db);
     return HF_OK;
 }
@@ -502,6 +505,7 @@ void hf_sync_tick(hf_sync *s, uint64_t now_ms) {
     for (size_t i = 0; i < s->n_dbs; i++) {
         if (!s->dbs[i]) continue;
         hf_sync_fetch_tick(s, now_ms, s->dbs[i]);
+        hf_sync_quota_tick(s, now_ms, s->dbs[i]);
         for (hf_sync_peer *p = s->peers; p; p = p->next) {
             hf_sync_link *link = hf_sync_link_of(s, p, s->dbs[i], false);
             if (link) link_tick(s, now_ms, link);

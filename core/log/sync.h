@@ -47,6 +47,18 @@ void hf_sync_remove(hf_sync *sync, uint64_t now_ms, const hf_log *log);
 void hf_sync_retry(hf_sync *sync, uint64_t now_ms, const hf_log *log);
 bool hf_sync_owns_tag(const hf_sync *sync, uint32_t tag);
 
+/* How much of others' entries this replica takes: a matter of room here, never of what is valid. Bytes of blocks, in each database; 0: no bound. What an
+ * entry of another writer stands on is taken beyond it. The day's bound counts from the start of this sync on. */
+typedef struct hf_sync_limits {
+    uint64_t total_bytes;    /* of one writer */
+    uint64_t day_bytes;      /* that one writer adds: so much at once, as much again in a day */
+    hf_bytes exempt;         /* key of a writer that has no bounds: our own (borrowed; must outlive sync) */
+} hf_sync_limits;
+/* Before the first hf_sync_add. */
+void hf_sync_quota(hf_sync *sync, const hf_sync_limits *limits);
+/* There is no room for anybody's entries now, and why (static); NULL: there is again. What was turned away is asked for anew then. */
+void hf_sync_full(hf_sync *sync, uint64_t now_ms, const char *why);
+
 /* Every swarm event with a tag of ours, and every IDENTIFIED and CONN_DOWN. */
 void hf_sync_event(hf_sync *sync, uint64_t now_ms, const hf_swarm_out *event);
 /* Every bitswap output whose context has HF_SYNC_CONTEXT set. */
@@ -59,7 +71,8 @@ typedef enum hf_sync_kind {
     HF_SYNC_NONE = 0,
     HF_SYNC_IDENTITY,   /* context, block, digest: a verified identity block, known to the log now: store it */
     HF_SYNC_ENTRY,      /* context, entry, index, peer: joined: store and apply it; comes in index order */
-    HF_SYNC_REFUSED,    /* context, digest, peer, err, reason; err HF_MISSING: not refused, it waits for its writer to be granted access */
+    HF_SYNC_REFUSED,    /* context, digest, peer, err, reason; err HF_MISSING: not refused, it waits for its writer to be granted access;
+                           HF_LIMIT also: there is no room for it now, told once a stream */
     HF_SYNC_ABUSE,      /* peer, reason: the shell should close it */
     HF_SYNC_LEVEL,      /* context, peer: we and this peer have the same heads now (once a change) */
     HF_SYNC_WORKED,     /* nothing to show, but swarm and bitswap may have something now: drain them, then call again */

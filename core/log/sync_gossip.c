@@ -124,8 +124,8 @@ hf_sync_kind hf_sync_gossip_work(hf_sync *s, uint64_t now_ms, hf_sync_job *job, 
     s->blameless = true;
     hf_sync_kind kind = hf_sync_join(s, job->db, &job->peer, block, &index, out);
     s->blameless = false;
-    hf_gossip_verdict verdict = stale ? HF_GOSSIP_IGNORE : HF_GOSSIP_ACCEPT;
-    if (kind == HF_SYNC_REFUSED && out->err != HF_MISSING) {
+    hf_gossip_verdict verdict = stale || s->turned_away ? HF_GOSSIP_IGNORE : HF_GOSSIP_ACCEPT;
+    if (kind == HF_SYNC_REFUSED && out->err != HF_MISSING && !s->turned_away) {
         hf_sync_peer *peer = hf_sync_peer_of(s, &job->peer, false);
         if (peer) peer->n_gossip_refused++;
         verdict = out->err == HF_MALFORMED ? HF_GOSSIP_REJECT : HF_GOSSIP_IGNORE;

@@ -86,8 +86,10 @@ static hf_sync_kind held(const hf_sync_db *db, const hf_peer_id *from, const uin
 hf_sync_kind hf_sync_join(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, hf_bytes block, uint32_t *ret_index,
                           hf_sync_out *out) {
     hf_fault fault = {"refused", 0};
-    uint64_t n_held = hf_log_counts(db->log)->held;
+    uint64_t n_held = hf_log_counts(db->log)->held, n_away = hf_log_counts(db->log)->turned_away;
+    s->turned_away = false;
     hf_err err = hf_log_join(db->log, block, &s->arena, &s->entry, ret_index, &fault);
+    if (hf_log_counts(db->log)->turned_away > n_away) return hf_sync_turn_away(s, db, from, s->entry.digest, fault.what, out);
     switch (err) {
     case HF_OK:
         hf_sync_want_met(db, s->entry.digest);

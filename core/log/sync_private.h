@@ -8,6 +8,7 @@
  *      sync_gossip.c    OrbitDB's way: heads that are published
  *      sync_join.c      judging what came, by whichever way
  *      sync_fetch.c     what the log wants: asking for it, giving it up
+ *      sync_quota.c     what there is no room for
  *
  * Events only note what is to be done and wake the link; hf_sync_next does it, one small thing a call, link after link
  * in turn.
@@ -33,6 +34,7 @@ enum {
     HF_SYNC_CANDIDATES = 4,                 /* identity blocks that came before an entry that names them */
     HF_SYNC_IDENTITY_BYTES_MAX = 4096,
     HF_SYNC_REOPEN_MS = 1000,
+    HF_SYNC_DOOR_MS = 60000,                /* how often it is looked whether a writer may write again */
     HF_SYNC_HEAD_FRAME_MAX = 65524,         /* js's own limit; a larger head is found by bitswap, as an ancestor */
     HF_SYNC_HEADS_SEND_MAX = 240 << 10,     /* all of a message fit into the 256 KiB window, so that no frame is cut */
     HF_SYNC_HEADS_RECV_MAX = 1 << 20,
@@ -65,9 +67,12 @@ typedef struct hf_sync_writer {
     uint64_t stamp;                         /* the Have that told it last, while that is being written */
     bool identity_known;
     uint8_t identity[32];
+    uint64_t bytes_seen, lately, looked_ms; /* see sync_quota.c */
+    bool shut;
 } hf_sync_writer;
 
 struct hf_sync_db {
+    hf_sync *sync;
     hf_log *log;
     uint64_t context;
     uint32_t number;
@@ -85,6 +90,7 @@ struct hf_sync_db {
     uint64_t publish_ms;                    /* when the second began in which n_published were */
     unsigned n_published;
     uint64_t rewant_ms;                     /* 0, or: there was no memory, try again then */
+    uint64_t door_ms;                       /* 0, or: some writer is turned away; look at it then */
 };
 
 typedef struct hf_sync_heads {              /* one stream of OrbitDB's way */
@@ -105,6 +111,7 @@ struct hf_sync_link {
     bool awake, speaks_sync, speaks_heads;
 
     /* Holdfast's way */
+    bool turned_away;                       /* an entry that came on it, since it began */
     bool has_stream, outbound, told, heard, reading_off, behind_told;
     uint64_t stream, open_ms, compare_ms;   /* 0: not meant to be opened */
     hf_buf in, blocked;                     /* blocked: a frame that the swarm had no room for */
@@ -175,6 +182,9 @@ struct hf_sync {
     hf_block_source blocks;
     uint32_t tag_first, heads_every_ms;     /* heads_every_ms: how often heads are compared, OrbitDB's way */
     bool heads_only;
+    hf_sync_limits quota;
+    const char *full;                       /* NULL: there is room */
+    bool turned_away;                       /* what was joined last was */
     bool blameless;                         /* what is refused now is not held against who brought it */
     size_t n_messages;                      /* of gossip among the jobs */
     hf_sync_db **dbs;
@@ -247,6 +257,11 @@ hf_sync_kind hf_sync_join_ready(hf_sync *s, uint64_t now_ms, hf_sync_db *db, hf_
 hf_sync_kind hf_sync_refuse(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, const uint8_t digest[32], hf_err err,
                             const char *reason, hf_sync_out *out);
 bool hf_sync_was_refused(const hf_sync_link *link, const uint8_t digest[32]);
+
+/* ---- sync_quota.c ---- */
+void hf_sync_quota_open(hf_sync *s, uint64_t now_ms, hf_sync_db *db);
+void hf_sync_quota_tick(hf_sync *s, uint64_t now_ms, hf_sync_db *db);
+hf_sync_kind hf_sync_turn_away(hf_sync *s, hf_sync_db *db, const hf_peer_id *from, const uint8_t digest[32], const char *reason, hf_sync_out *out);
 
 /* ---- sync_fetch.c ---- */
 hf_sync_want *hf_sync_want_find(hf_sync_db *db, const uint8_t digest[32]);
