@@ -96,12 +96,18 @@ static void look_for_damage(hf_node *node) {
     begin_stop(node);
 }
 
+static void look_for_room(hf_node *node) {
+    uint64_t max = node->options->store_bytes;
+    if (max) hf_store_bound(node->store, max, hf_blocks_disk_bytes(node->blocks));
+}
+
 static void on_look(uv_timer_t *timer) {
     hf_node *node = timer->data;
     if (!node->looked) hf_store_scrub(node->store); /* not before: those who wait for a start want the processor, and the store */
     node->looked = true;
     look_for_damage(node);
     hf_p2p_turn(node->p2p);
+    look_for_room(node);
     if (hf_blocks_changed(node->blocks)) hf_core_blocks_came(node->core, hf_node_now(node));
     hf_node_pump(node);
 }
@@ -295,6 +301,7 @@ static bool start(hf_node *node) {
     hf_p2p_start(node->p2p);
     if (!hf_describe_to_lock(node)) return hf_node_fail("cannot write to the data folder", strerror(errno));
     uv_timer_start(&node->look, on_look, LOOK_MS, LOOK_MS);
+    look_for_room(node);
     node->ready = true;
     hf_node_pump(node);
     tell_ready(node);

@@ -54,7 +54,9 @@ struct hf_node {
     bool ready, stopping, turning; /* turning: asks take their steps */
     bool looked;               /* once, at least */
     bool again, failed;        /* again: a reload; failed: what was written is lost */
-    bool refuses;              /* the store cannot write now: forms are refused, and peers are parted from */
+    bool refuses;              /* the store cannot write now: forms are refused */
+    bool parted;               /* and so are peers: it is the disk */
+    bool full;                 /* others' entries are turned away */
     char peer_id[HF_PEER_ID_TEXT_MAX];
 };
 

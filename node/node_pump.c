@@ -18,7 +18,7 @@ enum { HIGH_WATER = 1 << 20, LOW_WATER = 1 << 18 };
 
 static hf_err enlist(hf_node *node, hf_channel *channel, hf_err err) {
     if (err) return err;
-    if (node->refuses) hf_core_conn_close(node->core, hf_node_now(node), channel->conn, "the node cannot store now");
+    if (node->parted) hf_core_conn_close(node->core, hf_node_now(node), channel->conn, "the node cannot store now");
     channel->next = node->channels;
     node->channels = channel;
     hf_node_pump(node);
@@ -198,7 +198,19 @@ static void take_steps(hf_node *node) {
     drain(node);
 }
 
+/* The last eighth is for what is written here. Once shut, the door stays so until there is room for some time. */
+static void mind_the_door(hf_node *node) {
+    uint64_t max = node->options->store_bytes, now_bytes = max ? hf_store_bytes(node->store) : 0;
+    bool full = max && now_bytes >= (node->full ? max / 16 * 13 : max / 8 * 7);
+    if (full == node->full) return;
+    node->full = full;
+    if (full) hf_say(HF_LEVEL_WARN, "the store is nearly as large as it may be (--max-store); entries of others are turned away", NULL);
+    else hf_say(HF_LEVEL_INFO, "there is room in the store again; entries of others are asked for", NULL);
+    hf_core_full(node->core, hf_node_now(node), full ? "this node has no room for others' entries" : NULL);
+}
+
 void hf_node_pump(hf_node *node) {
+    mind_the_door(node);
     drain(node);
     take_steps(node);
     keep_peers(node);
@@ -229,8 +241,9 @@ void hf_node_store_failed(void *ctx, const char *why) {
     node->ready = !why && !node->stopping;
     if (why) hf_say(HF_LEVEL_ERROR, "the store cannot write; forms are refused until it can", "why", why, "dir", node->options->dir, NULL);
     else hf_say(HF_LEVEL_INFO, "the store can write again", NULL);
+    node->parted = why && !hf_store_is_at_bound(node->store);
     if (!why) return;
-    part_from_peers(node);
+    if (node->parted) part_from_peers(node);
     if (node->http) hf_http_refuse_waiting(node->http);
     hf_node_pump(node);
 }

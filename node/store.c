@@ -1,4 +1,5 @@
 /* store: see store.h. Opening, and committing what is handed over. */
+#include "store_blocks.h"
 #include "store_private.h"
 
 #include <fcntl.h>
@@ -21,7 +22,7 @@ const char HF_STORE_SCHEMA[] =
 enum { HERE_BLOCKS_MAX = 4, HERE_NS = 1000 * 1000, MEAN_OF = 8 };
 
 /* A disk is left before it is full: what follows (a restart, a log) needs some of it. It is asked once a second. A commit that failed is tried again. */
-enum { ROOM_BYTES = 16 << 20, ROOM_LOOK_NS = 1000 * 1000 * 1000, RETRY_MS = 500 };
+enum { ROOM_BYTES = 16 << 20, ROOM_LOOK_NS = 1000 * 1000 * 1000, RETRY_MS = 500, ROW_BYTES = 64 };
 
 /* The WAL starts anew after a checkpoint, over its old bytes. Until it has its full length, a commit that makes it longer has the disk write that down
  * too, nearly twice the work: so zeros go ahead of it, a piece at a time. SQLite reads no further than the last frame whose checksums hold. */
@@ -126,6 +127,7 @@ hf_err hf_store_put(hf_store *s, uint64_t seq, hf_bytes address, hf_bytes cid, h
     *s->waiting_last = i;
     s->waiting_last = &i->next;
     s->n_waiting++;
+    s->bytes_put += address.len + 2 * cid.len + block.len + ROW_BYTES;
     return HF_OK;
 }
 
@@ -147,6 +149,8 @@ static bool insert(hf_store *s, const hf_store_item *i) {
 static bool has_room(hf_store *s) {
     struct statvfs disk;
     uint64_t now = uv_hrtime();
+    if (s->at_bound) snprintf(s->why, sizeof s->why, "the store takes as much of the disk as it may (--max-store)");
+    if (s->at_bound) return false;
     if (!s->failing && s->room_looked_ns && now - s->room_looked_ns < ROOM_LOOK_NS) return true;
     s->room_looked_ns = now;
     if (statvfs(s->dir, &disk) || (uint64_t)disk.f_bavail * disk.f_frsize >= ROOM_BYTES) return true;
@@ -223,6 +227,7 @@ static bool take_batch(hf_store *s) {
     s->waiting = NULL;
     s->waiting_last = &s->waiting;
     s->n_waiting = 0;
+    s->at_bound = s->bytes_max && hf_store_bytes(s) >= s->bytes_max;
     return true;
 }
 
@@ -282,6 +287,20 @@ void hf_store_close(hf_store *s) {
     uv_close((uv_handle_t *)&s->no_wait, on_closed);
     uv_close((uv_handle_t *)&s->retry, on_closed);
 }
+
+/* ---- how much it takes ---- */
+
+void hf_store_bound(hf_store *s, uint64_t bytes_max, uint64_t bytes_beside) {
+    s->bytes_max = bytes_max;
+    s->bytes_beside = bytes_beside;
+    if (!bytes_max) return;
+    s->bytes_looked = hf_sqlite_used(s->reader);
+    s->bytes_put = 0;
+    for (const hf_store_item *i = s->waiting; i; i = i->next) s->bytes_put += i->address_len + 2u * i->cid_len + i->block_len + ROW_BYTES;
+}
+
+uint64_t hf_store_bytes(const hf_store *s) { return s->bytes_looked + s->bytes_put + s->bytes_beside; }
+bool hf_store_is_at_bound(const hf_store *s) { return s->at_bound; }
 
 bool hf_store_idle(const hf_store *s) { return !s->running && !s->refuses && !s->dead; }
 bool hf_store_is_damaged(const hf_store *s) { return s->damaged; }

@@ -18,6 +18,14 @@ hf_store *hf_store_open(uv_loop_t *loop, const char *dir, void (*stored)(void *c
 /* Waits for the commit under way, tries to commit the rest, closes. */
 void hf_store_close(hf_store *store);
 
+/* What it may take of the disk, and what is taken beside it by what shares that bound (bytes; max 0: no bound, the default). Looks how much it takes now: to be
+ * called from time to time. At the bound nothing is committed, as on a full disk, until there is room. */
+void hf_store_bound(hf_store *store, uint64_t bytes_max, uint64_t bytes_beside);
+/* What it takes, with what was handed over since it was looked at, and what is beside it. */
+uint64_t hf_store_bytes(const hf_store *store);
+/* It is the bound, and not the disk, that keeps it from writing. */
+bool hf_store_is_at_bound(const hf_store *store);
+
 /* Something that was read is not what was written: repair it by closing the store, then hf_store_repair. */
 bool hf_store_is_damaged(const hf_store *store);
 

@@ -127,6 +127,21 @@ void hf_blocks_close(hf_blocks *b) {
 
 const char *hf_blocks_why(const hf_blocks *b) { return b->why; }
 
+static uint64_t pragma(sqlite3 *db, const char *sql) {
+    sqlite3_stmt *statement = NULL;
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+    uint64_t value = ok ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return value;
+}
+
+uint64_t hf_sqlite_used(sqlite3 *db) {
+    uint64_t n = pragma(db, "PRAGMA page_count"), n_free = pragma(db, "PRAGMA freelist_count");
+    return n > n_free ? (n - n_free) * pragma(db, "PRAGMA page_size") : 0;
+}
+
+uint64_t hf_blocks_disk_bytes(hf_blocks *b) { return hf_sqlite_used(b->db); }
+
 uint64_t hf_blocks_bytes(hf_blocks *b) {
     if (!b->counted) read_total(b);
     return b->bytes;

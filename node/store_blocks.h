@@ -9,6 +9,7 @@
 #include "../core/codec/block.h"
 
 typedef struct hf_blocks hf_blocks;
+struct sqlite3;
 
 /* Opens or makes DIR/blocks.db. `bytes_max`: of all blocks together; 0: 64 GiB. On failure NULL and *ret_why (static or until the next call). */
 hf_blocks *hf_blocks_open(const char *dir, uint64_t bytes_max, const char **ret_why);
@@ -29,6 +30,9 @@ hf_err hf_blocks_put(void *blocks, hf_bytes cid, hf_bytes block);
 HF_MUST_USE hf_err hf_blocks_commit(hf_blocks *blocks);
 const char *hf_blocks_why(const hf_blocks *blocks);
 uint64_t hf_blocks_bytes(hf_blocks *blocks);
+/* What they take of the disk, without what was collected and can be used again. */
+uint64_t hf_blocks_disk_bytes(hf_blocks *blocks);
+uint64_t hf_sqlite_used(struct sqlite3 *db); /* the same of any database */
 
 /* Pins are part of the next commit. `name`: for people, may be empty. */
 HF_MUST_USE hf_err hf_blocks_pin(hf_blocks *blocks, hf_bytes cid, hf_bytes name);

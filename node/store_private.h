@@ -33,6 +33,8 @@ struct hf_store {
     hf_store_item *batch;          /* being committed */
     int64_t commit_ns;             /* what the last ones took */
     uint64_t room_looked_ns;       /* when the disk was last asked how much room there is */
+    uint64_t bytes_max, bytes_beside, bytes_looked, bytes_put; /* see hf_store_bound; looked: what it took then; put: handed over since */
+    bool at_bound;                 /* what is being committed had no room */
     bool running, failing;         /* failing: the last commit did not work; it is tried again */
     bool refuses, dead;            /* refuses: the loop knows that it is failing; dead: a block was lost on the way here */
     bool damaged, commit_damage;   /* something that was read is not what was written; the commit found so, on its thread */

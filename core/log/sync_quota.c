@@ -18,7 +18,8 @@ static void look_at(hf_sync *s, const hf_sync_db *db, uint32_t writer) {
     uint64_t bytes = hf_log_writer_bytes(db->log, writer), elapsed_ms = s->now_ms > w->looked_ms ? s->now_ms - w->looked_ms : 0;
     uint64_t leaked = (uint64_t)((double)s->quota.day_bytes * (double)elapsed_ms / DAY_MS);
     if (elapsed_ms > DAY_MS || leaked > w->lately) leaked = w->lately;
-    if (leaked || !w->lately) w->looked_ms = s->now_ms; /* what is less than a byte is not lost */
+    if (leaked == w->lately) w->looked_ms = s->now_ms;
+    else w->looked_ms += (uint64_t)((double)leaked * DAY_MS / (double)s->quota.day_bytes); /* what is less than a byte leaks the next time */
     w->lately += bytes - w->bytes_seen - leaked;
     w->bytes_seen = bytes;
     if (w->lately >= s->quota.day_bytes) w->shut = true;

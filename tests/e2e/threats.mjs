@@ -204,6 +204,47 @@ test('strangers who connect, say hello and go leave nothing behind', async () =>
   ok(rssKiB(node) - memory < 16 << 10, `${rssKiB(node) - memory} KiB of memory more`)
 })
 
+test('a store as large as it may be: strangers are turned away first, own forms then; what is there is read, and it ends with room', async () => {
+  const [small, other] = [await Node.make({ flags: ['--max-store', '2M'] }), await Node.make()]
+  const file = async (...args) => (await promisify(execFile)(HOLDFAST, ['file', ...args, '--dir', small.dir])).stdout.split(' ')[0].trim()
+  const fill = async bytes => {
+    const path = join(tempDir(), 'fill')
+    writeFileSync(path, randomBytes(bytes))
+    return file('add', path)
+  }
+  const texts = async of => JSON.parse((await ask(of, '/api/v1/todos?limit=1000')).text).items.map(item => item.text).sort()
+  await other.start()
+  await small.start(['--join', other.multiaddr])
+  equal((await post(other, '/todos', { text: 'early' })).status, 303, 'a stranger writes')
+  await until('it comes', async () => (await texts(small)).includes('early'))
+  const first = await fill(1_750_000)
+  await until('others are turned away', () => /entries of others are turned away/.test(small.log))
+  for (let i = 0; i < 5; i++) equal((await post(other, '/todos', { text: `late ${i}`, op: `late-${i}` })).status, 303, 'a stranger writes')
+  equal((await post(small, '/todos', { text: 'own' })).status, 303, 'an own form')
+  await until('the other has it', async () => (await texts(other)).includes('own'))
+  equal(await texts(small), ['early', 'own'], 'no stranger was let in')
+  ok(/entry refused.*no room for others/.test(small.log), `the log says why: ${small.log.slice(-400)}`)
+  const second = await fill(300_000)
+  const typed = { text: 'too much', op: 'too-much' }
+  let n = 0 /* it looks once a second */
+  await until('own forms are refused', async () => (await post(small, '/todos', { text: `much ${++n}`, op: `much-${n}` })).status === 503)
+  const answer = await post(small, '/todos', typed)
+  ok(answer.status === 503 && /Not saved/.test(answer.text) && answer.text.includes('too much'), 'with what was typed')
+  ok(/--max-store/.test(small.log), 'the log says why')
+  ok((await texts(small)).includes('early') && /holdfast_peers 1\n/.test((await ask(small, '/metrics')).text), 'it is read, and peers stay')
+  for (const cid of [first, second]) await file('drop', cid)
+  await until('it works again', async () => (await ask(small, '/readyz')).status === 200)
+  equal((await post(small, '/todos', typed)).status, 303, 'sent again')
+  await until('all comes', async () => String(await texts(small)) === String(await texts(other)))
+  const all = await texts(small)
+  for (const text of ['early', 'own', 'too much', 'late 0', 'late 4']) equal(all.filter(one => one === text).length, 1, text)
+  equal(await small.stop(), 0, 'exit status')
+  await small.start(['--join', other.multiaddr])
+  equal(await texts(small), all, 'after a restart')
+  await small.stop()
+  await other.stop()
+})
+
 test('nothing that is secret stands in the log, nor in what the node says of itself', async () => {
   const cookie = /holdfast_session=([^;]+)/.exec(String((await post(node, '/todos', { text: 'whose is it' })).headers['set-cookie']))[1]
   await post(node, '/todos', { text: 'whose is it, again' }, { cookie: `holdfast_session=${cookie}` })
