@@ -61,6 +61,7 @@ static void fill_limits(hf_gossip_config *c) {
     default_u32(&c->history_bytes_max, 8 << 20);
     default_u32(&c->pending_max, 512);
     default_u32(&c->pending_bytes_max, 4 << 20);
+    default_u32(&c->messages_a_second, 5000);
     default_u32(&c->seen_max, 32768);
     default_u32(&c->topics_max, 4096);
     default_u32(&c->topics_per_peer_max, 256);

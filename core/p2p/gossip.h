@@ -82,6 +82,8 @@ typedef struct hf_gossip_config {
     uint32_t queue_bytes_max;                        /* [1 MiB] waiting for one peer, besides the swarm's send buffer */
     uint32_t history_bytes_max;                      /* [8 MiB] messages kept for fetching; the oldest go first */
     uint32_t pending_max, pending_bytes_max;         /* [512, 4 MiB] messages that wait for a verdict; more are dropped unseen */
+    uint32_t messages_a_second;                      /* [5,000] that nobody saw before, from one peer, and four times as many at once; more are dropped
+                                                      * unseen, and count against it */
     uint32_t seen_max;                               /* [32,768] */
     uint32_t topics_max, topics_per_peer_max;        /* [4,096, 256] topics that somebody wants; more are not noticed */
     uint32_t subscriptions_max;                      /* [1,024] changes a heartbeat from one peer; more are an offence */
@@ -148,7 +150,7 @@ bool hf_gossip_in_mesh(const hf_gossip *gossip, hf_bytes topic, const hf_peer_id
 size_t hf_gossip_n_subscribers(const hf_gossip *gossip, hf_bytes topic); /* connected peers that want it */
 
 typedef struct hf_gossip_stats {
-    uint64_t n_published, n_delivered, n_forwarded, n_duplicates, n_invalid, n_throttled, n_dropped, n_iwant_sent, n_iwant_served;
+    uint64_t n_published, n_delivered, n_forwarded, n_duplicates, n_invalid, n_throttled, n_over, n_dropped, n_iwant_sent, n_iwant_served;
     size_t n_peers, n_retained, n_topics, n_seen, n_history, history_bytes, n_pending, pending_bytes, queue_bytes;
 } hf_gossip_stats;
 void hf_gossip_stats_of(const hf_gossip *gossip, hf_gossip_stats *ret);

@@ -19,7 +19,7 @@ struct hf_gossip_ahead {
     hf_buf rest;          /* an RPC that is cut by the ends of frames */
     uint64_t stream;
     size_t n_chunks;      /* of the stream's that come next were looked at */
-    size_t n, at;         /* jobs; those before `at` are over */
+    size_t n, at, n_max;  /* jobs, at most n_max; those before `at` are over */
     size_t n_bytes;
     job *jobs;
 };
@@ -58,7 +58,7 @@ static bool is_there(const hf_gossip_ahead *a, const hf_gossip_id *id) {
 
 static bool is_full(const hf_gossip *g) {
     const hf_gossip_ahead *a = g->ahead;
-    return !a->jobs || a->n == MESSAGES_MAX || a->n_bytes > BYTES_MAX || g->n_pending + a->n >= g->config.pending_max;
+    return !a->jobs || a->n >= a->n_max || a->n_bytes > BYTES_MAX || g->n_pending + a->n >= g->config.pending_max;
 }
 
 /* As hf_gossip_message_in will see it: another one, or one twice, costs no check there and none here. */
@@ -147,6 +147,7 @@ void hf_gossip_look_ahead(hf_gossip *g, hf_gossip_peer *peer, hf_bytes bytes) {
     if (looked || hf_gossip_score_of(g, peer) < g->config.score.graylist_threshold) return;
     clear(a);
     a->stream = peer->in_stream;
+    a->n_max = peer->credit < MESSAGES_MAX ? (size_t)peer->credit : MESSAGES_MAX; /* what is over its budget is not looked at */
     a->jobs = hf_arena_alloc(&a->arena, MESSAGES_MAX * sizeof *a->jobs);
     size_t whole = add_rpcs(g, bytes);
     add_coming(g, peer->in_stream, hf_sub(bytes, whole, bytes.len));

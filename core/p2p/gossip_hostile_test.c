@@ -342,6 +342,48 @@ HF_TEST(gossip_bounds_what_waits_for_a_verdict) {
     net_free(net);
 }
 
+/* Sound messages, more than anybody has to say: dropped before their signatures are looked at, which wrong ones show. What others bring comes. */
+HF_TEST(gossip_bounds_a_flood_of_sound_messages) {
+    hf_gossip_config config = {.messages_a_second = 20};
+    gnet *net = with_raw(&config, 1);
+    for (uint64_t k = 0; k < 80; k++) say_message(net, 1, 50, k, SOUND, 10);
+    CHECK_U64(stats_at(net, 0).n_over, 0); /* at once, after a silence */
+    for (uint64_t k = 80; k < 84; k++) say_message(net, 1, 50, k, k % 2 ? WRONG_SIGNATURE : SOUND, 10);
+    CHECK_U64(stats_at(net, 0).n_over, 4);
+    CHECK_U64(stats_at(net, 0).n_invalid, 0);
+    CHECK_U64(net->nodes[0].n_got, 80);
+    CHECK(score_at(net, 0, 1) >= 0);
+    say_message(net, 1, 50, 7, SOUND, 10); /* what is known costs nothing */
+    CHECK_U64(stats_at(net, 0).n_over, 4);
+    net_wait(net, 1000);
+    for (uint64_t k = 80; k < 110; k++) say_message(net, 1, 50, k, SOUND, 10);
+    CHECK_U64(net->nodes[0].n_got, 100); /* what was not seen can come again */
+    CHECK(score_at(net, 0, 1) < 10 && net->nodes[0].n_abuse == 0);
+    for (uint64_t k = 200; k < 230; k++) say_message(net, 1, 50, k, SOUND, 10);
+    CHECK(net->nodes[0].n_abuse == 1 && score_at(net, 0, 1) < -80);
+    hf_gossip_id id;
+    size_t before = net->nodes[0].n_got;
+    CHECK_ERR(hf_gossip_publish(net->nodes[2].gossip, net->now_ms, TOPIC, HF_TEXT("\x00\x01\x00\x00 honest"), &id, NULL), HF_OK);
+    net_run(net);
+    CHECK_U64(net->nodes[0].n_got, before + 1);
+    CHECK(score_at(net, 0, 2) >= 0);
+    net_free(net);
+}
+
+/* One that brings what everybody says, a little below its budget, is never blamed. */
+HF_TEST(gossip_lets_busy_peers_be) {
+    hf_gossip_config config = {.messages_a_second = 20};
+    gnet *net = with_raw(&config, 0);
+    for (uint64_t k = 0; k < 400; k++) {
+        say_message(net, 1, 50, k, SOUND, 10);
+        if (k % 19 == 18) net_wait(net, 1000);
+    }
+    CHECK_U64(net->nodes[0].n_got, 400);
+    CHECK_U64(stats_at(net, 0).n_over, 0);
+    CHECK(score_at(net, 0, 1) >= 0);
+    net_free(net);
+}
+
 HF_TEST(gossip_bounds_what_is_remembered) {
     hf_gossip_config config = {.seen_max = 50, .history_bytes_max = 20000};
     gnet *net = with_raw(&config, 0);

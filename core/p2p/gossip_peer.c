@@ -26,6 +26,7 @@ static hf_gossip_peer *peer_new(hf_gossip *g, const hf_peer_id *id) {
     if (!peer) return NULL;
     peer->id = *id;
     peer->number = ++g->next_number;
+    peer->credit = (double)g->config.messages_a_second * HF_GOSSIP_BURST_S;
     init_buffers(g, peer);
     if (hf_map_put(&g->peers, hf_peer_id_bytes(&peer->id), peer) || hf_map_put(&g->numbers, number_key(peer), peer)) {
         hf_map_remove(&g->peers, hf_peer_id_bytes(&peer->id));

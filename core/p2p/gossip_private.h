@@ -33,6 +33,8 @@ enum {
     HF_GOSSIP_GRAFT_FLOOD_MS = 10000,
     HF_GOSSIP_BACKOFF_SLACK_MS = 1000,
     HF_GOSSIP_SLOW_BEATS = 3,
+    HF_GOSSIP_BURST_S = 4, /* of messages_a_second */
+    HF_GOSSIP_OVER_PARTS = 4, /* a second's messages, through this, too many: once against the score */
     HF_GOSSIP_REOPEN_MS = 1000,
     HF_GOSSIP_REOPEN_MS_MAX = 60000,
     HF_GOSSIP_OUTS_MAX = 4096, /* news of subscriptions and peers that nobody took */
@@ -80,6 +82,9 @@ struct hf_gossip_peer {
     hf_map members; /* topic number -> member */
     hf_gossip_member *first_member;
     double behaviour, app, score;
+    double credit;                     /* messages that it may still bring, at credit_ms */
+    uint64_t credit_ms;
+    uint32_t n_over;                   /* that it brought beyond that, since it was last counted against it */
     uint32_t reopen_wait_ms;
     uint32_t n_ihave, n_asked, n_served, n_idontwant, n_subscriptions, n_px, n_dropped, n_slow; /* in this heartbeat; n_slow: heartbeats */
     hf_peer_id id;

@@ -172,6 +172,20 @@ static bool has_room(const hf_gossip *g, const hf_gossip_message *m) {
     return g->n_pending < g->config.pending_max && g->pending_bytes + m->data.len < g->config.pending_bytes_max;
 }
 
+/* Before anything that costs much. One that brings a little too much loses that; one that goes on so is not read for long. */
+static bool is_over_budget(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer) {
+    double rate = g->config.messages_a_second, most = rate * HF_GOSSIP_BURST_S;
+    if (now_ms > peer->credit_ms) peer->credit += (double)(now_ms - peer->credit_ms) * rate / 1000;
+    if (peer->credit > most) peer->credit = most;
+    peer->credit_ms = now_ms;
+    if (peer->credit >= 1) return peer->credit -= 1, false;
+    g->stats.n_over++;
+    if (++peer->n_over * HF_GOSSIP_OVER_PARTS < g->config.messages_a_second) return true;
+    peer->n_over = 0;
+    hf_gossip_penalty(g, peer, 1);
+    return true;
+}
+
 static hf_err verify(hf_gossip *g, const hf_gossip_message *m, const hf_gossip_verified *author) {
     hf_buf_clear(&g->scratch);
     hf_gossip_add_signed(&g->scratch, m);
@@ -218,6 +232,7 @@ void hf_gossip_message_in(hf_gossip *g, uint64_t now_ms, hf_gossip_peer *peer, c
     if (seen) return duplicate(g, now_ms, peer, topic, seen);
     /* Our own from an earlier life, perhaps: nobody is to blame. */
     if (hf_peer_id_eq(&author.from, &g->self)) return hf_gossip_promise_release(peer, key);
+    if (is_over_budget(g, now_ms, peer)) return hf_gossip_promise_release(peer, key);
     if (!has_room(g, m)) {
         g->stats.n_throttled++;
         return hf_gossip_promise_release(peer, key);
