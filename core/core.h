@@ -151,7 +151,7 @@ typedef enum hf_out_kind {
     HF_OUT_DIAL_OFF,     /* dial: not wanted any more, no answer is needed */
     HF_OUT_CONNECTED,    /* context, peer, reason: how a wish of hf_host_connect went */
     HF_OUT_SAID,         /* part, said: as HF_HOST_SAID */
-    HF_OUT_NAMED,        /* peer: to be tried, said one whose gossip mesh had no room for us; bytes: where it is, signed by itself (peer_record.h), or empty */
+    HF_OUT_NAMED,        /* peer: to be tried, said one (over conn) whose gossip mesh had no room for us; bytes: where it is, signed by itself (peer_record.h), or empty */
 } hf_out_kind;
 
 typedef struct hf_out {

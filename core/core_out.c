@@ -35,9 +35,16 @@ static bool conn_down(hf_core *core, uint64_t now_ms, const hf_swarm_out *event)
     return e.last;
 }
 
+static uint64_t conn_of(const hf_core *core, const hf_peer_id *peer) {
+    for (size_t i = 0; i < core->n_conns; i++)
+        if (hf_peer_id_eq(&core->conns[i].peer, peer)) return core->conns[i].conn;
+    return 0;
+}
+
 static hf_out_kind from_gossip(hf_core *core, uint64_t now_ms, const hf_gossip_out *g, hf_out *out) {
     out->peer = g->other;
     out->bytes = g->record;
+    out->conn = conn_of(core, &g->peer);
     if (g->kind == HF_GOSSIP_PEER) return core->config.dialling ? HF_OUT_NAMED : HF_OUT_NONE;
     if (g->kind == HF_GOSSIP_ABUSE) close_peer(core, now_ms, &g->peer, g->reason);
     else hf_sync_gossip_event(core->sync, now_ms, g);

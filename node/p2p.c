@@ -243,22 +243,9 @@ static void on_reach(hf_p2p *p, const hf_host_reach *said) {
     if (p->kad && o->dht == HF_DHT_AUTO) switch_dht(p);
 }
 
-/* On a stranger's word, signed as it is, no private address is dialled. */
-static void note_record(hf_p2p *p, const hf_peer_record *record) {
-    hf_bytes addrs[HF_BOOK_ADDRESSES_MAX], id = hf_peer_id_bytes(&record->peer);
-    hf_peer_record ours = {.peer = record->peer, .seq = record->seq, .addresses = addrs};
-    for (size_t i = 0; i < record->n_addresses && ours.n_addresses < HF_BOOK_ADDRESSES_MAX; i++)
-        if (hf_reach_is_dialable(record->addresses[i], id, p->node->options->private_network)) addrs[ours.n_addresses++] = record->addresses[i];
-    (void)!hf_book_certify(hf_host_book(p->host), hf_node_now(p->node), &ours, false, HF_BOOK_NAMED_MS);
-}
-
 static void on_named(hf_p2p *p, const hf_out *out) {
-    hf_arena arena;
-    hf_peer_record record;
     hf_peer_id peer = out->peer;
-    hf_arena_init(&arena, &p->node->mem);
-    if (!hf_peer_record_open(&arena, out->bytes, &record) && hf_peer_id_eq(&record.peer, &peer)) note_record(p, &record);
-    hf_arena_deinit(&arena);
+    (void)hf_host_named(p->host, &p->node->mem, hf_node_now(p->node), out->conn, &peer, out->bytes);
     (void)!hf_host_connect(p->host, hf_node_now(p->node), &peer, NULL, 0, 0, CONTEXT_NAMED);
 }
 

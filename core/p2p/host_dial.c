@@ -2,7 +2,7 @@
 #include "host_private.h"
 
 #include "../codec/multiaddr.h"
-#include "reach.h"
+#include "host_named.h"
 
 #include <string.h>
 
@@ -106,9 +106,7 @@ void hf_host_forget(hf_host *host, uint64_t context) { hf_dialer_forget(host->di
 static void learn(hf_host *host, uint64_t now_ms, const hf_swarm_out *e) {
     const hf_identify *said = e->identify;
     hf_bytes remote = hf_swarm_conn_remote(host->swarm, e->conn), believed[HF_BOOK_ADDRESSES_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < said->n_addresses && n < HF_COUNT(believed); i++)
-        if (hf_reach_is_believed(said->addresses[i], remote)) believed[n++] = said->addresses[i];
+    size_t n = hf_host_believed(said->addresses, said->n_addresses, remote, believed);
     hf_peer_record record = {.peer = e->peer, .seq = said->record_seq, .addresses = believed, .n_addresses = n};
     hf_err err = said->record.len ? hf_book_certify(host->book, now_ms, &record, true, HF_BOOK_KNOWN_MS)
                                   : hf_book_add(host->book, now_ms, &e->peer, HF_BOOK_SELF, believed, n, HF_BOOK_KNOWN_MS);

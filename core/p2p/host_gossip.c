@@ -1,6 +1,8 @@
 /* host_gossip: see host_gossip.h. */
 #include "host_gossip.h"
 
+#include "host_named.h"
+
 typedef struct gossip_part {
     hf_mem *mem;
     hf_host *host;
@@ -24,13 +26,10 @@ static void free_part(void *ctx) {
 
 /* Whoever is named is tried; that it cannot be is no loss. */
 static void try_peer(gossip_part *p, uint64_t now_ms, const hf_gossip_out *said) {
-    hf_arena arena;
-    hf_peer_record record;
-    hf_arena_init(&arena, p->mem);
-    bool ok = !hf_peer_record_open(&arena, said->record, &record) && hf_peer_id_eq(&record.peer, &said->other);
-    if (ok) (void)!hf_book_certify(hf_host_book(p->host), now_ms, &record, false, HF_BOOK_NAMED_MS);
+    uint64_t conn = 0;
+    (void)!hf_swarm_peer_conn(hf_host_swarm(p->host), &said->peer, 0, &conn);
+    (void)hf_host_named(p->host, p->mem, now_ms, conn, &said->other, said->record);
     (void)!hf_host_part_connect(p->host, now_ms, p, &said->other, NULL, 0, 0);
-    hf_arena_deinit(&arena);
 }
 
 static bool next(void *ctx, uint64_t now_ms, hf_host_out *out) {

@@ -1,6 +1,8 @@
 /* host_kad: see host_kad.h. */
 #include "host_kad.h"
 
+#include "host_named.h"
+
 typedef struct kad_part {
     hf_mem *mem;
     hf_host *host;
@@ -27,11 +29,18 @@ static void connected(void *ctx, uint64_t now_ms, const hf_peer_id *peer, uint64
     if (reason) hf_kad_dial_failed(((kad_part *)ctx)->kad, now_ms, peer);
 }
 
-/* Others' word: the book takes it if nobody better spoke. */
+/* Others' word. Which networks count, the DHT knows (kad.h); on the Internet no doors below 1024 are knocked at for it. */
+static size_t believed_of(const hf_kad_out *said, hf_bytes ret[HF_BOOK_ADDRESSES_MAX]) {
+    size_t n = 0;
+    for (size_t i = 0; i < said->n_addresses && n < HF_BOOK_ADDRESSES_MAX; i++) n += hf_host_believed(&said->addresses[i], 1, said->addresses[i], ret + n);
+    return n;
+}
+
+/* The book takes it if nobody better spoke. */
 static void note(kad_part *p, uint64_t now_ms) {
-    const hf_kad_out *said = &p->said;
-    if (!said->n_addresses) return;
-    (void)!hf_book_add(hf_host_book(p->host), now_ms, &said->peer, HF_BOOK_NAMED, said->addresses, said->n_addresses, HF_BOOK_NAMED_MS);
+    hf_bytes believed[HF_BOOK_ADDRESSES_MAX];
+    size_t n = believed_of(&p->said, believed);
+    if (n) (void)!hf_book_add(hf_host_book(p->host), now_ms, &p->said.peer, HF_BOOK_NAMED, believed, n, HF_BOOK_NAMED_MS);
 }
 
 static bool next(void *ctx, uint64_t now_ms, hf_host_out *out) {
@@ -44,7 +53,8 @@ static bool next(void *ctx, uint64_t now_ms, hf_host_out *out) {
         return true;
     }
     hf_peer_id peer = said->peer;
-    if (hf_host_part_connect(p->host, now_ms, p, &peer, said->addresses, said->n_addresses, 0)) hf_kad_dial_failed(p->kad, now_ms, &peer);
+    hf_bytes believed[HF_BOOK_ADDRESSES_MAX];
+    if (hf_host_part_connect(p->host, now_ms, p, &peer, believed, believed_of(said, believed), 0)) hf_kad_dial_failed(p->kad, now_ms, &peer);
     return true;
 }
 

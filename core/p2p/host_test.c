@@ -4,10 +4,12 @@
 #include "host_dcutr.h"
 #include "host_gossip.h"
 #include "host_kad.h"
+#include "host_named.h"
 #include "host_relay.h"
 
 #include "../../tests/kit/check.h"
 #include "../codec/multiaddr.h"
+#include "../crypto/crypto.h"
 
 #include <string.h>
 
@@ -289,6 +291,51 @@ HF_TEST(host_does_not_knock_for_strangers) {
     wait(w, 70000);
     CHECK_U64(w->ends[0].n_dials, 1);
     stop(w);
+}
+
+static size_t n_named(net *w, uint64_t conn, const hf_bytes *list, size_t n_list, uint8_t who, hf_bytes *ret_first) {
+    uint8_t seed[32] = {who}, message[36] = {8, 1, 18, 32};
+    hf_peer_id peer;
+    hf_buf envelope;
+    hf_buf_init(&envelope, hf_test_mem());
+    hf_ed25519_public(seed, message + 4);
+    CHECK_ERR(hf_peer_id_of_key(HF_BYTES(message, sizeof message), &peer), HF_OK);
+    CHECK_ERR(hf_peer_record_seal(hf_test_mem(), seed, 1, list, n_list, &envelope), HF_OK);
+    CHECK(!hf_host_named(w->ends[0].host, hf_test_mem(), w->now_ms, conn, id_of(w, 1), hf_buf_bytes(&envelope))); /* another's */
+    CHECK(hf_host_named(w->ends[0].host, hf_test_mem(), w->now_ms, conn, &peer, hf_buf_bytes(&envelope)));
+    size_t n = 0;
+    for (hf_bytes address; hf_book_address(hf_host_book(w->ends[0].host), w->now_ms, &peer, n, &address); n++)
+        if (!n) *ret_first = hf_arena_copy(hf_test_arena(), address);
+    hf_buf_deinit(&envelope);
+    return n;
+}
+
+/* Host 1 names others, with records that these signed: from the Internet, then from our own network. */
+HF_TEST(host_does_not_knock_where_others_are_named) {
+    static const char *const theirs[] = {"/ip4/127.0.0.1/tcp/4001", "/ip4/10.0.0.3/tcp/6379", "/ip4/169.254.169.254/tcp/80", "/ip6/::1/tcp/4001",
+                                         "/ip6/::ffff:127.0.0.1/tcp/4001", "/ip4/9.9.9.9/tcp/25", "/dns4/localhost/tcp/4001", "/ip4/9.9.9.9/tcp/4001"};
+    hf_bytes list[HF_COUNT(theirs)], first = HF_BYTES(NULL, 0);
+    hf_buf text;
+    hf_buf_init(&text, hf_test_mem());
+    for (size_t i = 0; i < HF_COUNT(theirs); i++) {
+        hf_buf_clear(&text);
+        CHECK_ERR(hf_multiaddr_parse(hf_str(theirs[i]), &text, NULL), HF_OK);
+        list[i] = hf_arena_copy(hf_test_arena(), hf_buf_bytes(&text));
+    }
+    hf_buf_deinit(&text);
+    for (int far = 0; far < 2; far++) {
+        net *w = start(2);
+        hf_bytes to = address_of(0);
+        uint64_t conn;
+        w->far = far;
+        CHECK_ERR(hf_host_connect(w->ends[1].host, w->now_ms, NULL, &to, 1, 0, 1), HF_OK);
+        wait(w, 1000);
+        CHECK(hf_swarm_peer_conn(hf_host_swarm(w->ends[0].host), id_of(w, 1), 0, &conn));
+        CHECK_U64(n_named(w, conn, list, HF_COUNT(list), 77, &first), far ? 1 : 3);
+        if (far) CHECK_BYTES(first, list[HF_COUNT(theirs) - 1]);
+        CHECK_U64(n_named(w, 0, list, HF_COUNT(list), 78, &first), 1); /* it has gone */
+        stop(w);
+    }
 }
 
 HF_TEST(host_says_why_not) {

@@ -89,7 +89,15 @@ static bool is_usual_port(hf_bytes multiaddr) {
     return true;
 }
 
+/* One link's own addresses are another link's nobody, or its cloud's front desk. */
+static bool is_link_local(hf_bytes multiaddr) {
+    static const uint8_t link4[] = {169, 254}, link6[] = {0xfe, 0x80};
+    hf_bytes ip = hf_reach_ip(multiaddr);
+    return (ip.len == 4 && is_in(ip.ptr, link4, 16)) || (ip.len == 16 && is_in(ip.ptr, link6, 10));
+}
+
 bool hf_reach_is_believed(hf_bytes multiaddr, hf_bytes remote) {
+    if (is_link_local(multiaddr) && !is_link_local(remote) && scope_of(remote) != HF_KAD_LOOPBACK) return false;
     bool far = !remote.len || scope_of(remote) == HF_KAD_PUBLIC;
     return hf_reach_concerns(multiaddr, remote) && (!far || is_usual_port(multiaddr));
 }

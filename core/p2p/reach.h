@@ -14,6 +14,6 @@ bool hf_reach_is_dialable(hf_bytes multiaddr, hf_bytes peer, bool any);
 /* Does the address concern somebody who is connected from `remote` (binary multiaddr; empty: from somewhere)? On the Internet public addresses and
  * names do, in a private network private ones too, on this machine all. So does one that leads over a relay and names no place. */
 bool hf_reach_concerns(hf_bytes multiaddr, hf_bytes remote);
-/* May it be dialled on the word of somebody there? As above; and on the word of the Internet no port below 1024 but 80 and 443. */
+/* May it be dialled on the word of somebody there? As above, link-local ones on that of one who comes from such or from this machine; and on the word of the Internet no port below 1024 but 80 and 443. */
 bool hf_reach_is_believed(hf_bytes multiaddr, hf_bytes remote);
 #endif
