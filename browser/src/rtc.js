@@ -10,6 +10,10 @@
  * A worker that is restarted (browsers stop them when they like) has forgotten what was said, but the page still holds the connections: a fresh channel
  * on each is all that is needed.
  *
+ * A crowd is not met one by one: what is written goes from hand to hand, and a dozen neighbours each keep thousands together (a random graph holds with
+ * about ln n). Who has more leaves it to others to come. An RTCPeerConnection costs a page some hundred KiB, two sockets and ICE's packets, and with the
+ * spares there are three a peer. Those whom we met before come first, then anybody, by chance, so that a crowd does not run to the same few.
+ *
  * Who the other really is, Noise proves within the channel; the fingerprints only carry it. */
 import { backoffMs } from './mode.js'
 
@@ -21,6 +25,11 @@ const GATHER_MS = 1500 /* non-trickle: host candidates come at once; a slow STUN
 const CONNECT_MS = 8000
 const ANSWERING_MAX = 16 /* strangers whose offers are being answered */
 const SDP_MAX = 16_384
+export const SOUGHT_MAX = 12 /* peers, until we look for no more */
+export const HELD_MAX = 24 /* peers, with those who came to us */
+export const DIALING_MAX = 6 /* first meetings under way: each may take CONNECT_MS */
+const FEW = 2 /* who has fewer offers though its ID is the higher: those who should may have enough */
+const PATIENCE_MS = 4000
 const DISCONNECTED_MS = 4000
 const STOCK = 2 /* spares a peer: a page that dies while it dials burns one */
 const HEDGE_MS = 700 /* after this the next invitation is tried beside the first */
@@ -45,6 +54,8 @@ export class Peers {
     this.around = new Map() /* introducer -> peers it can introduce us to */
     this.met = new WeakSet() /* connections over which Noise has proved the peer */
     this.attempts = new Map() /* peer -> failed tries */
+    this.resting = new Set() /* peers that are tried again in a while */
+    this.patience = 0
     this.invites = {}
     this.unsettled = new Map() /* peer -> until when its return or its invitation is waited for */
     this.closed = false
@@ -62,6 +73,7 @@ export class Peers {
 
   stop () {
     this.closed = true
+    clearTimeout(this.patience)
     for (const pc of [...this.dialing.values(), ...this.answering.values()]) pc.close()
     for (const { pc } of this.spares.values()) pc.close()
     for (const tries of this.redialing.values()) for (const pc of tries) pc.close()
@@ -91,7 +103,7 @@ export class Peers {
 
   introduced (via, peers) {
     this.around.set(via, peers)
-    for (const peer of peers) this.#meet(peer)
+    this.#seek()
   }
 
   /* Whoever can be introduced may write anything here. */
@@ -155,9 +167,27 @@ export class Peers {
 
   /* ---- first meeting ---- */
 
-  /* The lower ID offers; the other waits. */
+  #held () { return new Set([...this.ways.values()].filter(way => !way.retired).map(way => way.peer)).size }
+
+  /* The lower ID offers; the other waits, and is patient only for so long. */
+  #seek (patient = false) {
+    if (this.closed || this.#held() >= SOUGHT_MAX) return
+    const open = [...new Set([...this.around.values()].flat())].filter(peer => peer !== this.self && !this.#reached(peer) && !this.dialing.has(peer) && !this.resting.has(peer))
+    const chance = new Map(open.map(peer => [peer, (this.invites[peer]?.length ? 0 : 1) + Math.random()]))
+    const few = this.#held() < FEW
+    for (const peer of open.sort((a, b) => chance.get(a) - chance.get(b))) {
+      if (this.dialing.size >= DIALING_MAX || this.#held() + this.dialing.size >= SOUGHT_MAX) return
+      if (this.self < peer || (patient && few)) this.#meet(peer)
+    }
+    if (few && !this.patience && open.some(peer => this.self > peer)) {
+      this.patience = setTimeout(() => {
+        this.patience = 0
+        this.#seek(true)
+      }, PATIENCE_MS)
+    }
+  }
+
   async #meet (peer) {
-    if (this.closed || peer === this.self || this.self > peer || this.#reached(peer) || this.dialing.has(peer)) return
     const pc = this.#connection(peer)
     this.dialing.set(peer, pc)
     this.#channel(pc, pc.createDataChannel('holdfast'), peer, true)
@@ -175,7 +205,7 @@ export class Peers {
     /* One at a time from each, and not more than there is room for. */
     this.answering.get(peer)?.close()
     this.answering.delete(peer)
-    if (this.answering.size >= ANSWERING_MAX) return
+    if (this.answering.size >= ANSWERING_MAX || (!this.#reached(peer) && this.#held() >= HELD_MAX)) return
     const pc = this.#connection(peer)
     this.answering.set(peer, pc)
     const done = () => { if (this.answering.get(peer) === pc) this.answering.delete(peer) }
@@ -319,13 +349,14 @@ export class Peers {
     channel.onopen = () => {
       this.coming.delete(way)
       if (this.dialing.get(peer) === pc) this.dialing.delete(peer)
-      if (this.closed) return pc.close()
+      if (this.closed || (!this.#reached(peer) && this.#held() >= HELD_MAX)) return pc.close()
       if ([...this.ways.values()].filter(other => other.pc === pc).length >= CHANNELS_MAX) return channel.close()
       this.ways.set(way.conn, way)
       /* Its worker was restarted: whatever it said before on that connection is over. (It is not for the side that opens to say so: its close may overtake
        * the opening, and the connection would go with its last channel.) */
       if (!dialer) for (const other of [...this.ways.values()]) if (other !== way && other.pc === pc && (other.up || !other.dialer)) this.#lost(other)
       this.post({ hf: 'open', conn: way.conn, dialer, peer })
+      this.#seek() /* a place among those under way is free */
       setTimeout(() => { if (!way.up && !way.retired) this.#silent(way) }, CONNECT_MS)
     }
     channel.onmessage = event => { if (!way.retired) this.post({ hf: 'data', conn: way.conn, bytes: event.data }, [event.data]) }
@@ -375,9 +406,13 @@ export class Peers {
   #again (peer) {
     const attempt = this.attempts.get(peer) ?? 0
     this.attempts.set(peer, attempt + 1)
+    this.resting.add(peer)
+    this.#seek() /* others meanwhile */
     setTimeout(() => {
+      this.resting.delete(peer)
       if (this.closed || this.#reached(peer)) return
-      if ([...this.around.values()].some(peers => peers.includes(peer))) this.#meet(peer)
+      if (!this.invites[peer]?.length && ![...this.around.values()].some(peers => peers.includes(peer))) this.attempts.delete(peer) /* nobody knows it any more */
+      this.#seek()
       this.#redial(peer) /* whoever introduced us may be gone, too */
     }, backoffMs(attempt, Math.random(), 60_000, 250))
   }
