@@ -4,7 +4,7 @@
 #include "../core/codec/json.h"
 #include "../core/codec/multiaddr.h"
 #include "../core/crypto/crypto.h"
-#include "../core/p2p/peer_record.h"
+#include "../core/p2p/host_named.h"
 #include "../core/p2p/reach.h"
 #include "describe.h"
 #include "interfaces.h"

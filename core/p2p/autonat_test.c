@@ -256,7 +256,7 @@ HF_TEST(reach_tells_public_addresses) {
 }
 
 HF_TEST(reach_believes_nobody_about_other_peoples_networks) {
-    static const char PUBLIC[] = "/ip4/8.8.8.8/tcp/4001", LAN[] = "/ip4/192.168.7.9/tcp/4001", HERE[] = "/ip4/127.0.0.1/tcp/4001";
+    static const char PUBLIC[] = "/ip4/8.8.8.8/tcp/4001", LINK[] = "/ip4/169.254.3.4/tcp/4001", LAN[] = "/ip4/192.168.7.9/tcp/4001", HERE[] = "/ip4/127.0.0.1/tcp/4001";
     static const struct {
         const char *address;
         bool far, lan, here; /* on the word of the Internet, of our network, of this machine */
@@ -264,13 +264,14 @@ HF_TEST(reach_believes_nobody_about_other_peoples_networks) {
         {"/ip4/9.9.9.9/tcp/4001", true, true, true},         {"/ip4/9.9.9.9/tcp/443", true, true, true},
         {"/ip4/9.9.9.9/tcp/22", false, true, true},          {"/ip4/9.9.9.9/udp/53/quic-v1", false, true, true},
         {"/ip4/10.0.0.1/tcp/6379", false, true, true},       {"/ip4/127.0.0.1/tcp/4001", false, false, true},
-        {"/ip4/127.0.0.1/tcp/22", false, false, true},       {"/ip4/169.254.169.254/tcp/80", false, true, true},
+        {"/ip4/127.0.0.1/tcp/22", false, false, true},       {"/ip4/169.254.169.254/tcp/80", false, false, true},
         {"/ip4/0.0.0.0/tcp/4001", false, false, true},       {"/ip6/::1/tcp/4001", false, false, true},
         {"/ip6/::ffff:127.0.0.1/tcp/4001", false, false, true}, {"/ip6/::ffff:10.0.0.1/tcp/4001", false, true, true},
         {"/ip6/64:ff9b::7f00:1/tcp/4001", false, false, true},  {"/ip6/2002:7f00:1::/tcp/4001", false, false, true},
-        {"/ip6/fe80::1/tcp/4001", false, true, true},        {"/dns4/localhost/tcp/4001", false, false, true},
+        {"/ip6/fe80::1/tcp/4001", false, false, true},       {"/dns4/localhost/tcp/4001", false, false, true},
         {"/dns/example.org/tcp/4001", true, true, true},     {"/ip4/224.0.0.1/tcp/4001", false, false, true},
     };
+    CHECK(hf_reach_is_believed(addr("/ip4/169.254.9.9/tcp/4001"), addr(LINK)) && hf_reach_is_believed(addr("/ip4/9.9.9.9/tcp/4001"), addr(LINK)));
     for (size_t i = 0; i < HF_COUNT(cases); i++) {
         hf_bytes address = addr(cases[i].address), nobody = HF_BYTES(NULL, 0);
         CHECK_MSG(hf_reach_is_believed(address, addr(PUBLIC)) == cases[i].far, "%s from afar", cases[i].address);

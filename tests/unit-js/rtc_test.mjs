@@ -96,6 +96,17 @@ test('rtc: those that were met before come first, and who fails makes room for o
   assert.equal(w.offers().length, DIALING_MAX + 1)
   assert.ok(!w.peers.dialing.has(failed), 'not the same at once')
   w.end()
+  const few = await world('a')
+  few.peers.introduced('node', crowd.slice(0, 2))
+  await turn()
+  few.peers.dialing.get(crowd[0]).fail()
+  few.peers.introduced('node', crowd.slice(0, 2))
+  await turn()
+  assert.deepEqual(few.offers(), crowd.slice(0, 2).sort((a, b) => few.offers().indexOf(a) - few.offers().indexOf(b)), 'it rests')
+  few.pass(500)
+  await turn()
+  assert.equal(few.offers().at(-1), crowd[0], 'and is tried again')
+  few.end()
 })
 
 test('rtc: who comes is taken in up to a bound, whoever is there already always', async () => {
