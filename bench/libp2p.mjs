@@ -20,7 +20,7 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const sides = {
   ours: {
     command: [`${BUILD}/bench/p2p_peer`, '-q', '-listen=/ip4/127.0.0.1/tcp/0'],
-    flags: { tcp: '-hostAddrs=/ip4/127.0.0.1/tcp/0', ws: '-hostAddrs=/ip4/127.0.0.1/tcp/0/ws', pubsub: '-pubsub', relay: '-relay' },
+    flags: { tcp: '-hostAddrs=/ip4/127.0.0.1/tcp/0', ws: '-hostAddrs=/ip4/127.0.0.1/tcp/0/ws', pubsub: '-pubsub -gossipsubMessagesPerSecond=1000000', relay: '-relay' },
     n: { connect: 1500, tcp: 1 << 30, ws: 1 << 29, messages: 15_000, relay: 1 << 28 }
   },
   'js-libp2p 2': {
@@ -41,7 +41,7 @@ const peers = names.slice(1)
 async function start (side, ...roles) {
   const [program, ...args] = side.command
   if (!roles.includes('ws')) roles.unshift('tcp')
-  const child = spawn(program, [...args, ...roles.map(r => side.flags[r])], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(program, [...args, ...roles.flatMap(r => side.flags[r].split(' '))], { stdio: ['pipe', 'pipe', 'inherit'] })
   onExit(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async () => {

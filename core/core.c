@@ -13,8 +13,7 @@
 
 #include <string.h>
 
-/* Of gossip from one peer: each write of everybody in all databases is one message. */
-enum { CONNS_MAX = 1200, GOSSIP_A_SECOND = 1000 };
+enum { CONNS_MAX = 1200 };
 
 void hf_secrets_make(void (*random)(void *ctx, uint8_t *out, size_t len), void *ctx, hf_secrets *ret) {
     /* A secp256k1 secret is invalid with probability 2^-128; zero is the case worth excluding, the top bit cleared excludes the other. */
@@ -107,7 +106,7 @@ static hf_err peer_init(hf_core *core) {
     core->bitswap = hf_bitswap_new(core->mem, core->swarm, TAG_BITSWAP, blocks);
     if (!core->bitswap) return HF_NOMEM;
     hf_gossip_config gossip = {.ed25519_seed = config.ed25519_seed, .random = config.random, .random_ctx = config.random_ctx,
-                               .spread = core->config.spread, .messages_a_second = GOSSIP_A_SECOND, .px = core->config.names_peers};
+                               .spread = core->config.spread, .px = core->config.names_peers};
     core->gossip = hf_gossip_new(core->mem, core->swarm, TAG_GOSSIP, &gossip);
     if (!core->gossip) return HF_NOMEM;
     core->sync = hf_sync_new(core->mem, core->swarm, core->bitswap, blocks, TAG_SYNC);

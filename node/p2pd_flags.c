@@ -31,6 +31,7 @@ static const struct flag { const char *name, *help; kind kind; size_t offset; } 
     {"pubsubSign", "sign messages (true; nothing else can be)", BOOL, AT(pubsub_sign)},
     {"pubsubSignStrict", "refuse messages without a good signature (true; nothing else can be)", BOOL, AT(pubsub_strict)},
     {"gossipsubHeartbeatInterval", "such as 1s or 500ms (1s)", DURATION, AT(heartbeat_ms)},
+    {"gossipsubMessagesPerSecond", "new messages from one peer; what is beyond is dropped unseen, and counts against it (5000)", NUMBER, AT(messages_a_second)},
     {"gossipsubHeartbeatInitialDelay", "has no effect", DURATION, AT(heartbeat_delay_ms)},
     {"relay", "be a relay, and reach peers through relays (true)", BOOL, AT(relay)},
     {"relayHop", "has no effect: -relay does it", BOOL, AT(relay_hop)},

@@ -15,7 +15,7 @@ typedef struct hf_p2pd_flags {
     bool dht, dht_client, dht_server;
     bool pubsub, pubsub_sign, pubsub_strict;
     bool relay, relay_hop, autonat, conn_manager, noise;
-    int64_t conn_lo, conn_hi, conn_grace_ms, heartbeat_ms;
+    int64_t conn_lo, conn_hi, conn_grace_ms, heartbeat_ms, messages_a_second;
     /* Of go's, taken and without effect here: see the reference. */
     bool tls, plaintext, nat_port_map, relay_active, relay_discovery, auto_relay, public, private;
     int64_t relay_hop_limit, heartbeat_delay_ms;

@@ -24,6 +24,7 @@ static hf_err add_relay(hf_p2pd *d) {
 static hf_err add_gossip(hf_p2pd *d) {
     hf_gossip_config config = {.ed25519_seed = d->key.seed, .random = hf_p2pd_random, .flood_only = !strcmp(d->flags->router, "floodsub")};
     config.heartbeat_ms = (uint32_t)d->flags->heartbeat_ms;
+    config.messages_a_second = d->flags->messages_a_second < UINT32_MAX ? (uint32_t)d->flags->messages_a_second : UINT32_MAX;
     config.spread = hf_threads_spread(d->threads = hf_threads_open());
     return hf_host_add_gossip(d->host, &d->mem, TAG_GOSSIP, &config, &d->gossip);
 }
