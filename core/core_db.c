@@ -1,16 +1,15 @@
-/* core_db: databases added at run time: how they come to be open, and how they are remembered. Spec: interop notes section 5.
+/* core_db: databases added at run time: how they come to be open. Which ones are to be, and how that is remembered: core_db_list.c. Spec: interop notes
+ * section 5.
  *
  *   SEEKING -> (WAITING for its guard) -> LOADING -> OPEN
  *
  * What it takes to open one is looked for in the store first, then asked of every connected peer that has bitswap, again when one comes, and
- * every few seconds. The list of open ones is a block like any other: the store knows no other way to remember, and the last list counts. */
+ * every few seconds. */
 #include "core_private.h"
-
-#include "codec/dag_cbor.h"
 
 #include <string.h>
 
-enum { DATABASES_MAX = 64, RETRY_MS = 5000, NAME_BYTES_MAX = 1024 };
+enum { RETRY_MS = 5000 };
 
 /* ---- places ---- */
 
@@ -27,7 +26,7 @@ hf_err hf_core_db_seed(hf_core *core, uint64_t *ret) {
 hf_core_db *hf_core_db_new(hf_core *core) {
     size_t at = core->n_collections;
     while (at < core->n_databases && core->databases[at]) at++;
-    if (at >= DATABASES_MAX + core->n_collections) return NULL;
+    if (at >= HF_CORE_DATABASES_MAX + core->n_collections) return NULL;
     if (hf_grow(core->mem, (void **)&core->databases, &core->databases_cap, sizeof(hf_core_db *), at + 1)) return NULL;
     hf_core_db *d = hf_alloc(core->mem, sizeof *d);
     if (!d) return NULL;
@@ -54,7 +53,7 @@ void hf_core_db_free(hf_core *core, hf_core_db *d) {
 }
 
 /* Those added at run time and not closed. */
-static hf_core_db *next_db(const hf_core *core, size_t *cursor) {
+hf_core_db *hf_core_db_next(const hf_core *core, size_t *cursor) {
     if (*cursor < core->n_collections) *cursor = core->n_collections;
     while (*cursor < core->n_databases) {
         hf_core_db *d = core->databases[(*cursor)++];
@@ -63,40 +62,13 @@ static hf_core_db *next_db(const hf_core *core, size_t *cursor) {
     return NULL;
 }
 
-static void set_phase(hf_core_db *d, hf_core_phase phase, const char *problem) {
+void hf_core_db_set_phase(hf_core_db *d, hf_core_phase phase, const char *problem) {
     d->phase = phase;
     d->problem = problem;
     d->telling = true;
 }
 
-/* ---- the list ---- */
-
-static hf_err store_list(hf_core *core) {
-    size_t n = 0, cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));) n += d->listed;
-    hf_buf buf;
-    hf_buf_init(&buf, core->mem);
-    hf_cbor_add_head(&buf, 5, 3);
-    hf_cbor_add_text(&buf, HF_TEXT("open"));
-    hf_cbor_add_head(&buf, 4, n);
-    cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));)
-        if (d->listed) hf_cbor_add_text(&buf, HF_BYTES(d->address, HF_ADDRESS_LEN));
-    hf_cbor_add_text(&buf, HF_TEXT("version"));
-    hf_cbor_add_u64(&buf, ++core->list_version);
-    hf_cbor_add_text(&buf, HF_TEXT("holdfast"));
-    hf_cbor_add_text(&buf, HF_TEXT("databases"));
-    uint8_t cid[HF_CID_LEN];
-    hf_err err = buf.err;
-    if (!err) {
-        hf_cid_of(hf_buf_bytes(&buf), cid);
-        err = hf_core_store(core, 0, cid, hf_buf_bytes(&buf));
-    }
-    hf_buf_deinit(&buf);
-    return err;
-}
-
-static hf_err store_block(hf_core *core, const hf_buf *block) {
+hf_err hf_core_db_store_block(hf_core *core, const hf_buf *block) {
     if (!block->len) return HF_OK;
     uint8_t cid[HF_CID_LEN];
     hf_cid_of(hf_buf_bytes(block), cid);
@@ -174,7 +146,7 @@ static void unmake_log(hf_core_db *d) {
 
 static hf_core_db *find(const hf_core *core, const uint8_t manifest_cid[HF_CID_LEN]) {
     size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));)
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));)
         if (!memcmp(d->manifest_cid, manifest_cid, HF_CID_LEN)) return d;
     return NULL;
 }
@@ -188,7 +160,7 @@ static hf_core_db *reopen(hf_core_db *d) {
     return d;
 }
 
-static hf_core_db *find_or_make(hf_core *core, const uint8_t digest[32]) {
+hf_core_db *hf_core_db_find_or_make(hf_core *core, const uint8_t digest[32]) {
     uint8_t cid[HF_CID_LEN];
     hf_cid_from_digest(digest, cid);
     hf_core_db *d = find(core, cid);
@@ -207,7 +179,7 @@ static hf_err read_manifest(hf_core *core, hf_core_db *d, hf_fault *fault) {
     hf_manifest m;
     hf_err err = hf_manifest_read(hf_buf_bytes(&d->manifest_block), &core->scratch, &m, fault);
     if (err) return err;
-    if (m.name.len > NAME_BYTES_MAX) return hf_fail(fault, HF_LIMIT, "manifest: name too long", 0);
+    if (m.name.len > HF_CORE_NAME_BYTES_MAX) return hf_fail(fault, HF_LIMIT, "manifest: name too long", 0);
     hf_buf_add(&d->name, m.name);
     if (d->name.err) return HF_NOMEM;
     d->type = hf_orbit_type_of(m.type);
@@ -216,7 +188,7 @@ static hf_err read_manifest(hf_core *core, hf_core_db *d, hf_fault *fault) {
     if (!m.guarded) return HF_OK;
     if (!memcmp(d->access_cid, d->manifest_cid, HF_CID_LEN)) return hf_fail(fault, HF_MALFORMED, "manifest: guards itself", 0);
     if (d->n_guarded) return hf_fail(fault, HF_DENIED, "the database that says who may write is itself guarded by another", 0);
-    d->guard = find_or_make(core, m.access_digest);
+    d->guard = hf_core_db_find_or_make(core, m.access_digest);
     if (!d->guard) return HF_LIMIT;
     d->guard->n_guarded++;
     d->guard->retry_ms = 0;
@@ -224,7 +196,7 @@ static hf_err read_manifest(hf_core *core, hf_core_db *d, hf_fault *fault) {
 }
 
 static void broken(hf_core_db *d, hf_err err, const hf_fault *fault) {
-    set_phase(d, HF_CORE_BROKEN, err == HF_NOMEM ? "no memory" : err == HF_LIMIT && !fault->what ? "too many databases" : fault->what);
+    hf_core_db_set_phase(d, HF_CORE_BROKEN, err == HF_NOMEM ? "no memory" : err == HF_LIMIT && !fault->what ? "too many databases" : fault->what);
 }
 
 /* Which block it needs next; NULL: none. */
@@ -246,14 +218,14 @@ static hf_err take_block(hf_core *core, hf_core_db *d, hf_bytes block, hf_fault 
 static hf_err load(hf_core *core, hf_core_db *d, hf_fault *fault) {
     hf_arena_clear(&core->scratch);
     hf_err err = make_log(core, d, fault);
-    if (!err && core->started) err = store_block(core, &d->manifest_block);
-    if (!err && core->started) err = store_block(core, &d->access_block);
+    if (!err && core->started) err = hf_core_db_store_block(core, &d->manifest_block);
+    if (!err && core->started) err = hf_core_db_store_block(core, &d->access_block);
     if (err) return unmake_log(d), err;
-    set_phase(d, HF_CORE_LOADING, NULL);
+    hf_core_db_set_phase(d, HF_CORE_LOADING, NULL);
     return HF_OK;
 }
 
-static void ask(hf_core *core, uint64_t now_ms, hf_core_db *d) {
+void hf_core_db_ask(hf_core *core, uint64_t now_ms, hf_core_db *d) {
     size_t n = 0;
     const hf_peer_id *peer;
     d->retry_ms = now_ms + RETRY_MS;
@@ -269,7 +241,7 @@ static bool take_what_is_here(hf_core *core, hf_core_db *d) {
         hf_bytes block;
         hf_fault fault = {NULL, 0};
         if (d->manifest_block.len && (d->guarded || d->access_block.len)) {
-            set_phase(d, HF_CORE_WAITING, NULL);
+            hf_core_db_set_phase(d, HF_CORE_WAITING, NULL);
             return true;
         }
         if (hf_core_block_get(core, HF_BYTES(needs(d), HF_CID_LEN), &block)) return false;
@@ -281,15 +253,15 @@ static bool take_what_is_here(hf_core *core, hf_core_db *d) {
 
 static void advance(hf_core *core, uint64_t now_ms, hf_core_db *d) {
     if (!take_what_is_here(core, d)) {
-        if (core->started) ask(core, now_ms, d);
+        if (core->started) hf_core_db_ask(core, now_ms, d);
         return;
     }
     if (d->phase != HF_CORE_WAITING) return;
     hf_core_db *guard = d->guard;
     if (guard) {
-        if (guard->phase == HF_CORE_BROKEN) return set_phase(d, HF_CORE_BROKEN, "the database that says who may write cannot be opened");
+        if (guard->phase == HF_CORE_BROKEN) return hf_core_db_set_phase(d, HF_CORE_BROKEN, "the database that says who may write cannot be opened");
         if (guard->phase > HF_CORE_WAITING && (guard->guarded || guard->type != HF_ORBIT_KEYVALUE))
-            return set_phase(d, HF_CORE_BROKEN, "what says who may write is no such database");
+            return hf_core_db_set_phase(d, HF_CORE_BROKEN, "what says who may write is no such database");
         if (guard->phase != HF_CORE_OPEN && !(guard->phase == HF_CORE_LOADING && !core->started)) return;
     }
     hf_fault fault = {NULL, 0};
@@ -299,12 +271,12 @@ static void advance(hf_core *core, uint64_t now_ms, hf_core_db *d) {
 }
 
 /* One moves, others may follow: a guard, and those it guards. Each pass moves at least one on, and none moves back. */
-static void advance_all(hf_core *core, uint64_t now_ms, hf_core_db *first) {
+void hf_core_db_advance(hf_core *core, uint64_t now_ms, hf_core_db *first) {
     if (first) advance(core, now_ms, first);
     for (bool moved = true; moved;) {
         moved = false;
         size_t cursor = 0;
-        for (hf_core_db *d; (d = next_db(core, &cursor));) {
+        for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));) {
             hf_core_phase before = d->phase;
             bool fresh = before == HF_CORE_SEEKING && !d->manifest_block.len && !d->retry_ms;
             if (before == HF_CORE_WAITING || fresh) advance(core, now_ms, d);
@@ -313,174 +285,11 @@ static void advance_all(hf_core *core, uint64_t now_ms, hf_core_db *first) {
     }
 }
 
-static hf_err open_sync(hf_core *core, uint64_t now_ms, hf_core_db *d) {
+hf_err hf_core_db_open_sync(hf_core *core, uint64_t now_ms, hf_core_db *d) {
     hf_err err = hf_sync_add(core->sync, now_ms, d->log, d->number);
     if (err) return err;
     hf_sync_durable(core->sync, now_ms, d->log, d->n_durable);
-    set_phase(d, HF_CORE_OPEN, NULL);
-    return HF_OK;
-}
-
-/* ---- the shell's calls ---- */
-
-static hf_err list_db(hf_core *core, uint64_t now_ms, hf_core_db *d, uint32_t *ret_db) {
-    bool was_listed = d->listed;
-    d->listed = true;
-    *ret_db = d->number;
-    hf_err err = was_listed ? HF_OK : store_list(core);
-    if (!err) advance_all(core, now_ms, d->phase == HF_CORE_SEEKING ? d : NULL);
-    return err;
-}
-
-hf_err hf_core_db_open(hf_core *core, uint64_t now_ms, hf_bytes address, uint32_t *ret_db) {
-    uint8_t digest[32];
-    hf_err err = hf_address_parse(address, digest);
-    if (err) return err;
-    hf_core_db *d = find_or_make(core, digest);
-    return d ? list_db(core, now_ms, d, ret_db) : HF_LIMIT;
-}
-
-/* The blocks of a new database, as js makes them. */
-static hf_err make_blocks(hf_core *core, hf_bytes name, hf_orbit_type type, const hf_core_db_access *access, hf_buf blocks[3]) {
-    hf_bytes self = hf_core_identity(core);
-    uint8_t cid[HF_CID_LEN];
-    hf_access_add_block(&blocks[0], access->write ? access->write : &self, access->write ? access->n_write : 1);
-    if (blocks[0].err) return HF_NOMEM;
-    hf_cid_of(hf_buf_bytes(&blocks[0]), cid);
-    if (!access->guarded) hf_manifest_add_block(&blocks[1], name, hf_orbit_type_name(type), cid);
-    else {
-        hf_manifest_add_block(&blocks[2], name, HF_TEXT("keyvalue"), cid);
-        if (blocks[2].err) return HF_NOMEM;
-        hf_cid_of(hf_buf_bytes(&blocks[2]), cid);
-        hf_manifest_add_guarded_block(&blocks[1], name, hf_orbit_type_name(type), cid);
-    }
-    return blocks[1].err;
-}
-
-hf_err hf_core_db_create(hf_core *core, uint64_t now_ms, hf_bytes name, hf_bytes type_name, const hf_core_db_access *access, uint32_t *ret_db) {
-    hf_orbit_type type = hf_orbit_type_of(type_name);
-    if (!name.len || name.len > NAME_BYTES_MAX || type == HF_ORBIT_OTHER || !hf_utf8_valid(name)) return HF_MALFORMED;
-    hf_buf blocks[3];
-    for (size_t i = 0; i < HF_COUNT(blocks); i++) hf_buf_init(&blocks[i], core->mem);
-    hf_err err = make_blocks(core, name, type, access, blocks);
-    for (size_t i = 0; i < HF_COUNT(blocks) && !err; i++) err = store_block(core, &blocks[i]);
-    uint8_t digest[32];
-    hf_sha256_of(hf_buf_bytes(&blocks[1]), digest);
-    hf_core_db *d = err ? NULL : find_or_make(core, digest);
-    if (!err) err = d ? list_db(core, now_ms, d, ret_db) : HF_LIMIT; /* it finds its blocks on their way to the store */
-    for (size_t i = 0; i < HF_COUNT(blocks); i++) hf_buf_deinit(&blocks[i]);
-    return err;
-}
-
-hf_err hf_core_db_loaded(hf_core *core, uint64_t now_ms, uint32_t number) {
-    hf_core_db *d = hf_core_db_at(core, number);
-    if (!d || d->collection || d->phase != HF_CORE_LOADING) return HF_STATE;
-    hf_err err = open_sync(core, now_ms, d);
-    if (err == HF_LIMIT) set_phase(d, HF_CORE_BROKEN, "too many databases");
-    advance_all(core, now_ms, NULL);
-    return err;
-}
-
-/* ---- closing ---- */
-
-static void leave(hf_core *core, uint64_t now_ms, hf_core_db *d) {
-    if (d->phase == HF_CORE_OPEN) hf_sync_remove(core->sync, now_ms, d->log);
-    if (d->phase == HF_CORE_OPEN) d->phase = HF_CORE_LOADING; /* if it is opened again before it is gone */
-    d->closed = true;
-    d->changed = d->telling = false;
-    d->n_unconfirmed = 0;
-}
-
-/* The place is free when nothing on its way to the store names it any more. */
-static void free_when_idle(hf_core *core, hf_core_db *d) {
-    if (!d->closed || d->n_records || d->n_guarded) return;
-    hf_core_db *guard = d->guard;
-    hf_core_db_free(core, d);
-    if (guard) guard->n_guarded--;
-}
-
-static bool is_needed(const hf_core *core, const hf_core_db *d) {
-    size_t cursor = 0;
-    bool needed = d->listed;
-    for (const hf_core_db *other; !needed && (other = next_db(core, &cursor));) needed = other->guard == d;
-    return needed;
-}
-
-/* Those that nobody asked for and that guard nothing. One that goes may leave its guard without a purpose. */
-static void drop_unneeded(hf_core *core, uint64_t now_ms) {
-    for (bool moved = true; moved;) {
-        moved = false;
-        size_t cursor = 0;
-        for (hf_core_db *d; (d = next_db(core, &cursor));) {
-            if (is_needed(core, d)) continue;
-            leave(core, now_ms, d);
-            free_when_idle(core, d);
-            moved = true;
-        }
-    }
-}
-
-hf_err hf_core_db_close(hf_core *core, uint64_t now_ms, uint32_t number) {
-    hf_core_db *d = hf_core_db_at(core, number);
-    if (!d || d->collection || !d->listed) return HF_NOT_FOUND;
-    d->listed = false;
-    hf_err err = store_list(core);
-    if (err) {
-        d->listed = true;
-        return err;
-    }
-    drop_unneeded(core, now_ms);
-    return HF_OK;
-}
-
-void hf_core_db_stored(hf_core *core, hf_core_db *d) {
-    if (!d->closed) return;
-    hf_core_db *guard = d->guard;
-    free_when_idle(core, d);
-    if (guard) free_when_idle(core, guard);
-}
-
-/* ---- starting again ---- */
-
-static bool is_in(const hf_value *open, const hf_core_db *d) {
-    for (uint32_t i = 0; i < open->as.list.n; i++)
-        if (hf_eq(hf_value_as_text(&open->as.list.items[i]), HF_BYTES(d->address, HF_ADDRESS_LEN))) return true;
-    return false;
-}
-
-hf_err hf_core_db_load_list(hf_core *core, const hf_value *list) {
-    const hf_value *open = hf_value_get(list, "open");
-    int64_t version = hf_value_as_i64(hf_value_get(list, "version"), 0);
-    if (!open || open->kind != HF_LIST || version <= 0) return HF_MALFORMED;
-    if ((uint64_t)version < core->list_version) return HF_OK;
-    core->list_version = (uint64_t)version;
-    size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));) d->listed = is_in(open, d);
-    uint8_t digests[DATABASES_MAX][32];
-    size_t n = 0;
-    for (uint32_t i = 0; i < open->as.list.n && n < DATABASES_MAX; i++)
-        n += !hf_address_parse(hf_value_as_text(&open->as.list.items[i]), digests[n]);
-    for (size_t i = 0; i < n; i++) { /* `list` is in the scratch arena, which goes now */
-        hf_core_db *d = find_or_make(core, digests[i]);
-        if (!d) return HF_NOMEM;
-        d->listed = true;
-        if (d->phase == HF_CORE_SEEKING) advance_all(core, 0, d);
-    }
-    return HF_OK;
-}
-
-hf_err hf_core_db_start_all(hf_core *core, uint64_t now_ms) {
-    drop_unneeded(core, now_ms); /* those of earlier lists that the last one does not hold */
-    size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));) {
-        d->changed = false;
-        hf_err err = d->phase == HF_CORE_LOADING ? open_sync(core, now_ms, d) : HF_OK;
-        if (err == HF_LIMIT) set_phase(d, HF_CORE_BROKEN, "too many databases");
-        else if (err) return err;
-    }
-    cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));)
-        if (d->phase == HF_CORE_SEEKING) ask(core, now_ms, d);
+    hf_core_db_set_phase(d, HF_CORE_OPEN, NULL);
     return HF_OK;
 }
 
@@ -489,41 +298,41 @@ hf_err hf_core_db_start_all(hf_core *core, uint64_t now_ms) {
 void hf_core_db_bitswap(hf_core *core, uint64_t now_ms, const hf_bitswap_out *out) {
     size_t cursor = 0;
     if (out->kind != HF_BITSWAP_BLOCK) return; /* asked again when its time has come */
-    for (hf_core_db *d; (d = next_db(core, &cursor));) {
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));) {
         hf_fault fault = {NULL, 0};
         if (!needs(d) || !hf_eq(out->cid, HF_BYTES(needs(d), HF_CID_LEN))) continue;
         hf_err err = take_block(core, d, out->block, &fault);
         if (err == HF_NOMEM) continue;
         if (err) broken(d, err, &fault);
-        advance_all(core, now_ms, d->phase == HF_CORE_SEEKING ? d : NULL);
+        hf_core_db_advance(core, now_ms, d->phase == HF_CORE_SEEKING ? d : NULL);
     }
 }
 
 void hf_core_db_peer(hf_core *core, uint64_t now_ms, const hf_peer_id *peer) {
     size_t cursor = 0, n = 0;
     if (!hf_swarm_peer_speaks(core->swarm, peer, HF_TEXT(HF_BITSWAP_PROTOCOL))) return;
-    for (hf_core_db *d; (d = next_db(core, &cursor));)
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));)
         n += needs(d) && !hf_bitswap_want(core->bitswap, now_ms, peer, HF_BYTES(needs(d), HF_CID_LEN), 0);
     if (n) hf_bitswap_flush(core->bitswap, now_ms);
 }
 
 void hf_core_db_tick(hf_core *core, uint64_t now_ms) {
     size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));)
-        if (needs(d) && d->retry_ms <= now_ms) ask(core, now_ms, d);
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));)
+        if (needs(d) && d->retry_ms <= now_ms) hf_core_db_ask(core, now_ms, d);
 }
 
 uint64_t hf_core_db_deadline(const hf_core *core) {
     uint64_t at = UINT64_MAX;
     size_t cursor = 0;
-    for (const hf_core_db *d; (d = next_db(core, &cursor));)
+    for (const hf_core_db *d; (d = hf_core_db_next(core, &cursor));)
         if (needs(d) && d->retry_ms < at) at = d->retry_ms;
     return at;
 }
 
 bool hf_core_db_show(hf_core *core, hf_out *out) {
     size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));) {
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));) {
         if (!d->telling) continue;
         d->telling = false;
         out->database = d->number;
@@ -535,7 +344,7 @@ bool hf_core_db_show(hf_core *core, hf_out *out) {
 
 void hf_core_db_rights_changed(hf_core *core, uint64_t now_ms, const hf_core_db *guard) {
     size_t cursor = 0;
-    for (hf_core_db *d; (d = next_db(core, &cursor));) {
+    for (hf_core_db *d; (d = hf_core_db_next(core, &cursor));) {
         if (d->guard != guard || !d->log) continue;
         hf_log_access_changed(d->log);
         if (d->phase == HF_CORE_OPEN) hf_sync_retry(core->sync, now_ms, d->log);

@@ -121,21 +121,31 @@ void hf_core_relay_tick(hf_core *core, uint64_t now_ms);
 uint64_t hf_core_relay_deadline(const hf_core *core);
 
 /* ---- core_db.c ---- */
+enum { HF_CORE_DATABASES_MAX = 64 /* beside the collections */, HF_CORE_NAME_BYTES_MAX = 1024 };
 hf_core_db *hf_core_db_at(const hf_core *core, uint32_t number);    /* NULL: none, or closed */
-void hf_core_db_free(hf_core *core, hf_core_db *d);
-/* Its place in the list, taken. NULL: no memory, or too many. */
+hf_core_db *hf_core_db_next(const hf_core *core, size_t *cursor);   /* of those added at run time and not closed; NULL: no more */
+/* A place for it. NULL: no memory, or too many. */
 hf_core_db *hf_core_db_new(hf_core *core);
+void hf_core_db_free(hf_core *core, hf_core_db *d);
+hf_core_db *hf_core_db_find_or_make(hf_core *core, const uint8_t digest[32]); /* by its manifest; NULL: as hf_core_db_new */
 HF_MUST_USE hf_err hf_core_db_seed(hf_core *core, uint64_t *ret);
-/* A stored list of databases. */
-HF_MUST_USE hf_err hf_core_db_load_list(hf_core *core, const hf_value *list);
-HF_MUST_USE hf_err hf_core_db_start_all(hf_core *core, uint64_t now_ms);
+HF_MUST_USE hf_err hf_core_db_store_block(hf_core *core, const hf_buf *block); /* that it is made of; an empty one: nothing to do */
+void hf_core_db_set_phase(hf_core_db *d, hf_core_phase phase, const char *problem); /* and the shell is told */
+/* Takes `first` (NULL: none) as far as it gets, and whatever can go on because of it. */
+void hf_core_db_advance(hf_core *core, uint64_t now_ms, hf_core_db *first);
+void hf_core_db_ask(hf_core *core, uint64_t now_ms, hf_core_db *d); /* all peers, for the block that it needs */
+HF_MUST_USE hf_err hf_core_db_open_sync(hf_core *core, uint64_t now_ms, hf_core_db *d); /* its entries are loaded: it is open */
+HF_MUST_USE hf_err hf_core_db_make_rights(hf_core *core, hf_core_db *d); /* of one that guards others: from the entries of its log */
 void hf_core_db_bitswap(hf_core *core, uint64_t now_ms, const hf_bitswap_out *out);
 void hf_core_db_peer(hf_core *core, uint64_t now_ms, const hf_peer_id *peer); /* it was identified */
 void hf_core_db_tick(hf_core *core, uint64_t now_ms);
 uint64_t hf_core_db_deadline(const hf_core *core);
-void hf_core_db_stored(hf_core *core, hf_core_db *d);               /* a record of it was stored */
 bool hf_core_db_show(hf_core *core, hf_out *out);                   /* a phase that is to be told */
-HF_MUST_USE hf_err hf_core_db_make_rights(hf_core *core, hf_core_db *d); /* of one that guards others: from the entries of its log */
 /* What a new entry of a guard's changes for those it guards. */
 void hf_core_db_rights_changed(hf_core *core, uint64_t now_ms, const hf_core_db *guard);
+
+/* ---- core_db_list.c ---- */
+HF_MUST_USE hf_err hf_core_db_load_list(hf_core *core, const hf_value *list); /* a stored one */
+HF_MUST_USE hf_err hf_core_db_start_all(hf_core *core, uint64_t now_ms);
+void hf_core_db_stored(hf_core *core, hf_core_db *d);               /* a record of it was stored */
 #endif

@@ -4,7 +4,6 @@
 
 #include "../core/codec/cid.h"
 #include "../core/codec/json.h"
-#include "../core/log/link_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,86 +20,11 @@ typedef struct db_verb {
 
 typedef struct waiting { void (*run)(hf_ask *ask, uint32_t db); const char *word; uint32_t db; } waiting;
 
-/* ---- writing what is shown ---- */
-
-static void add_hash(hf_buf *out, const uint8_t digest[32]) {
-    char text[HF_CID_TEXT_LEN];
-    hf_link_text_write(digest, text);
-    hf_buf_add(out, HF_BYTES(text, sizeof text));
-}
-
-static void add_value(hf_buf *out, const hf_value *value) {
-    if (value) hf_json_add(out, value);
-    else hf_buf_add_str(out, "null");
-}
-
-static void add_row_json(hf_buf *out, const hf_core_row *row) {
-    hf_buf_add_str(out, "{\"hash\":\"");
-    add_hash(out, row->digest);
-    if (row->key) hf_buf_add_str(out, "\",\"key\":");
-    if (row->key) add_value(out, row->key);
-    hf_buf_add_str(out, row->key ? ",\"value\":" : "\",\"value\":");
-    add_value(out, row->value);
-    hf_buf_add_byte(out, '}');
-}
-
-/* ---- rows: piece by piece, so that neither a long database nor a slow asker holds the loop, or the store's WAL ---- */
-
-enum { PIECE_LEN = 56 << 10, PIECE_ROWS = 512 };
-
-typedef struct rows { hf_ask *ask; hf_core_rows *left; size_t n, n_end; bool lines; } rows;
-
-static bool show_row(void *ctx, const hf_core_row *row) {
-    rows *r = ctx;
-    hf_buf *out = &r->ask->out;
-    if (r->lines) {
-        add_row_json(out, row);
-        hf_buf_add_byte(out, '\n');
-    } else if (r->ask->json) {
-        hf_buf_add_byte(out, r->n ? ',' : '[');
-        add_row_json(out, row);
-    } else {
-        if (row->key) add_value(out, row->key);
-        else add_hash(out, row->digest);
-        hf_buf_add_byte(out, '\t');
-        add_value(out, row->value);
-        hf_buf_add_byte(out, '\n');
-    }
-    return ++r->n < r->n_end && out->len < PIECE_LEN && !out->err;
-}
-
-static void drop_rows(hf_ask *ask) { hf_core_rows_free(((rows *)ask->state)->left); }
-
-static void show_more(hf_ask *ask) {
-    rows *r = ask->state;
-    bool more = true;
-    if (!ask->is_said || ask->out.len >= PIECE_LEN || ask->out.err) return;
-    r->n_end = r->n + PIECE_ROWS;
-    hf_err err = hf_core_rows_visit(r->left, show_row, r, &more);
-    if (err == HF_MISSING) return hf_ask_fail(ask, 1, "the store lost a block of it; peers will be asked for it");
-    if (err == HF_STATE) return hf_ask_fail(ask, 1, "it was closed meanwhile");
-    if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
-    if (more) return;
-    ask->step = NULL;
-    if (ask->json && !r->lines) hf_buf_add_str(&ask->out, r->n ? "]\n" : "[]\n");
-}
-
-static void show_rows(hf_ask *ask, uint32_t db, const hf_core_query *query, bool lines) {
-    if (hf_core_collection(ask->node->core, db)) return hf_ask_fail(ask, 1, "a collection of the app: pages and /api/v1 read it; db export --car takes it whole");
-    rows *r = hf_arena_alloc(&ask->arena, sizeof *r);
-    if (!r) return hf_ask_fail(ask, 1, "out of memory");
-    *r = (rows){.ask = ask, .lines = lines};
-    hf_err err = hf_core_rows_new(ask->node->core, db, query, &r->left);
-    if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
-    ask->state = r;
-    ask->drop = drop_rows;
-    hf_ask_wait(ask, show_more, UINT64_MAX);
-    show_more(ask);
-}
+/* ---- answers ---- */
 
 static void show_hash(hf_ask *ask, const uint8_t digest[32], uint64_t seq) {
     if (ask->json) hf_buf_add_str(&ask->out, "{\"hash\":\"");
-    add_hash(&ask->out, digest);
+    hf_db_add_hash(&ask->out, digest);
     hf_buf_add_str(&ask->out, ask->json ? "\"}\n" : "\n");
     hf_ask_end_stored(ask, seq);
 }
@@ -231,7 +155,7 @@ static void close_one(hf_ask *ask, uint32_t db, const char *const *words, size_t
 static void all(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
     (void)words, (void)n_words;
     hf_core_query query = {.amount = SIZE_MAX, .oldest_first = true};
-    show_rows(ask, db, &query, false);
+    hf_db_show_rows(ask, db, &query, false);
 }
 
 /* One JSON object a line, oldest first: for other programs, and for `import`. Or the whole of it; FILE is the command line's business. */
@@ -239,7 +163,7 @@ static void export(hf_ask *ask, uint32_t db, const char *const *words, size_t n_
     if (n_words > 1 && (n_words != 3 || strcmp(words[1], "--car") != 0)) return hf_ask_fail(ask, 2, "usage: holdfast db export DATABASE [--car FILE]");
     if (n_words == 3) return hf_db_export_car(ask, db);
     hf_core_query query = {.amount = SIZE_MAX, .oldest_first = true};
-    show_rows(ask, db, &query, true);
+    hf_db_show_rows(ask, db, &query, true);
 }
 
 static void query(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
@@ -257,7 +181,7 @@ static void query(hf_ask *ask, uint32_t db, const char *const *words, size_t n_w
         if (bad) return hf_ask_fail(ask, 2, "%s %s: not a number or an entry's hash", words[i], words[i + 1]);
     }
     if (n_words % 2 == 0) return hf_ask_fail(ask, 2, "%s: needs a value", words[n_words - 1]);
-    show_rows(ask, db, &q, false);
+    hf_db_show_rows(ask, db, &q, false);
 }
 
 static void get(hf_ask *ask, uint32_t db, const char *const *words, size_t n_words) {
@@ -267,8 +191,8 @@ static void get(hf_ask *ask, uint32_t db, const char *const *words, size_t n_wor
     hf_err err = hf_core_db_get(ask->node->core, db, &key, &row);
     if (err == HF_NOT_FOUND) return hf_ask_fail(ask, 1, "%s: nothing there", words[1]);
     if (err) return hf_ask_fail(ask, 1, "cannot be read: %s", hf_err_name(err));
-    if (ask->json) add_row_json(&ask->out, &row);
-    else add_value(&ask->out, row.value);
+    if (ask->json) hf_db_add_row(&ask->out, &row);
+    else hf_db_add_value(&ask->out, row.value);
     hf_buf_add_byte(&ask->out, '\n');
 }
 
@@ -320,7 +244,7 @@ static void heads(hf_ask *ask, uint32_t db, const char *const *words, size_t n_w
     if (ask->json) hf_buf_add_byte(&ask->out, '[');
     for (size_t i = 0; i < n && i < HEADS_SHOWN_MAX; i++) {
         if (ask->json) hf_buf_add_str(&ask->out, i ? ",\"" : "\"");
-        add_hash(&ask->out, digests[i]);
+        hf_db_add_hash(&ask->out, digests[i]);
         hf_buf_add_byte(&ask->out, ask->json ? '"' : '\n');
     }
     if (ask->json) hf_buf_add_str(&ask->out, "]\n");

@@ -210,6 +210,7 @@ void hf_sync_due(hf_sync *s, uint64_t at_ms);
 void hf_sync_abuse(hf_sync *s, hf_sync_peer *peer, const char *reason);
 
 void hf_sync_job_add(hf_sync *s, hf_sync_job *job);
+void hf_sync_job_free(hf_sync *s, hf_sync_job *job); /* NULL: nothing */
 
 /* ---- sync_gossip.c ---- */
 HF_MUST_USE hf_err hf_sync_gossip_join(hf_sync *s, uint64_t now_ms, const hf_sync_db *db);

@@ -193,9 +193,9 @@ HF_MUST_USE hf_err hf_kad_query_start(hf_kad *kad, hf_kad_op *op);
 bool hf_kad_query_advance(hf_kad *kad, uint64_t now_ms, hf_kad_op *op);
 void hf_kad_query_learn(hf_kad *kad, hf_kad_op *op, const hf_kad_candidate *from, const hf_kad_message *answer);
 hf_kad_candidate *hf_kad_query_find(hf_kad_op *op, const hf_peer_id *id);
-/* The candidates that answered, closest first, at most k: sets *ret_n. Views into op. */
 /* Is this one beyond those who are to be asked and told? kth: the k-th good candidate before it; NULL: there were not so many. */
 bool hf_kad_query_beyond(const hf_kad_op *op, const hf_kad_candidate *kth, const hf_kad_candidate *candidate);
+/* The candidates that answered, closest first, at most k; returns how many. Views into op. */
 size_t hf_kad_query_closest(const hf_kad *kad, hf_kad_op *op, hf_kad_candidate **ret);
 
 /* ---- kad_op.c ---- */
