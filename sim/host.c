@@ -7,13 +7,13 @@
 
 #include <string.h>
 
-enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_SYBIL = HF_HOST_TAG_USER + 1, PORT = 6, CONNS_MIN = 4, CONNS_MAX = 16, SAVED_MAX = 128, REDIALLED_MAX = 8 /* as in node/p2p.c */, AWAY_MS = 1000, LOOK_MS = 10000, MINUTE_MS = 60000 };
+enum { TAG_RELAY = 0x100, TAG_GOSSIP = 0x200, TAG_KAD = 0x300, TAG_SYBIL = HF_HOST_TAG_USER + 1, PORT = 6, PORT_FIRST = 1024, CONNS_MIN = 4, CONNS_MAX = 16, SAVED_MAX = 128, REDIALLED_MAX = 8 /* as in node/p2p.c */, AWAY_MS = 1000, LOOK_MS = 10000, MINUTE_MS = 60000 };
 
 /* ---- addresses: /ip4/11.B.C.1/tcp/PORT; sybils at 66.66.n.1 ---- */
 
 void hf_sim_address(const hf_world *w, uint32_t peer, uint8_t ret[HF_SIM_ADDRESS_LEN]) {
     bool sybil = peer >= w->n_honest;
-    uint32_t port = peer + 1;
+    uint32_t port = PORT_FIRST + peer;
     uint8_t bytes[HF_SIM_ADDRESS_LEN] = {4, sybil ? 66 : 11, sybil ? 66 : (uint8_t)(peer >> 8), sybil ? (uint8_t)(peer % w->stage.n_networks) : (uint8_t)peer, 1, PORT,
                                          (uint8_t)(port >> 8), (uint8_t)port};
     memcpy(ret, bytes, sizeof bytes);
@@ -111,7 +111,7 @@ void hf_sim_host_dial_failed(hf_world *w, hf_sim_peer *p, uint64_t dial, const c
 }
 
 static void dial(hf_world *w, hf_sim_peer *p, const hf_host_out *out) {
-    uint32_t to = (out->bytes.ptr[6] << 8 | out->bytes.ptr[7]) - 1u;
+    uint32_t to = (uint32_t)(out->bytes.ptr[6] << 8 | out->bytes.ptr[7]) - PORT_FIRST;
     if (to < w->config.n_peers) check_dial(w, p, to);
     if (to < w->config.n_peers && w->peers[to].natted) return; /* nobody answers: the dialer gives it up by itself */
     if (to >= w->config.n_peers || !hf_sim_link_dial_as(w, p->index, to, out->dial)) hf_host_dial_failed(p->host->host, hf_peer_clock(w, p), out->dial, "refused");

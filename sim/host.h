@@ -1,4 +1,4 @@
-/* host: the shell of a bare libp2p peer (core/p2p/host.h) with the DHT, gossip and relays as parts. Peer i listens at port i + 1, so that an address says
+/* host: the shell of a bare libp2p peer (core/p2p/host.h) with the DHT, gossip and relays as parts. Peer i listens at port 1024 + i, so that an address says
  * whom it leads to; honest ones have a /24 each, sybils share a few. */
 #ifndef HF_SIM_HOST_H
 #define HF_SIM_HOST_H

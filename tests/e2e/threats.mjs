@@ -1,7 +1,7 @@
 /* What attackers try on a real node who know how such nodes are built: docs/explanation/threat-model.md says which attack each test is of. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cpSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+import { cpSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'

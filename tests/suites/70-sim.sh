@@ -26,7 +26,7 @@ trap 'rm -rf "$out"' EXIT
     echo "--seed 1 --peers 60 --minutes 1 --churn 50 --faults none"
     echo "--seed 2 --peers 25 --minutes 1 --churn 50"
     echo "--seed 1 --peers 151 --minutes 1 --writes 40 --wave --faults none"
-    for scene in gossip relay takeover; do echo "--scene $scene"; done
+    for scene in gossip relay "takeover --seed 2"; do echo "--scene $scene"; done
     echo "--scene kad --peers 60"
     echo "--scene censor --seed 3 --peers 105"
     echo "--scene eclipse --peers 260"
