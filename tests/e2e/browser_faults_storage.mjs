@@ -253,6 +253,8 @@ test('transactions are aborted at random, with a node and without: each acknowle
   proxy.cut()
   await page.goto(proxy.origin)
   await inMode(page, 'local')
+  await haunt(0)
+  await isFailed(page, false) /* what could not be kept of the node's is kept now */
   await storm('without', 0.4, 20)
   equal(refused, 0, 'refused for one aborted transaction alone')
   await storm('badly', 0.6, 20)
