@@ -132,6 +132,7 @@ hf_core *hf_core_new(hf_mem *mem, const hf_core_config *config, hf_arena *arena,
     uint64_t seed;
     config->random(config->random_ctx, (uint8_t *)&seed, sizeof seed);
     hf_map_init(&core->in_flight, mem, seed);
+    hf_buf_init(&core->unkept, mem);
     hf_arena_init(&core->request_arena, mem);
     hf_arena_init(&core->scratch, mem);
     hf_arena_init(&core->rows, mem);
@@ -169,6 +170,7 @@ void hf_core_free(hf_core *core) {
         hf_core_record_free(core, r);
     }
     hf_map_deinit(&core->in_flight);
+    hf_buf_deinit(&core->unkept);
     hf_release(mem, core->conns, core->conns_cap * sizeof *core->conns);
     hf_arena_deinit(&core->request_arena);
     hf_arena_deinit(&core->scratch);

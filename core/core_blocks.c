@@ -76,10 +76,31 @@ hf_err hf_core_take_entry(hf_core *core, uint64_t now_ms, uint32_t number, const
     return err ? err : apply(core, now_ms, core->databases[number - 1], index, &entry->payload);
 }
 
+static void forget_unkept(hf_core *core) {
+    core->unkept_db = 0;
+    hf_buf_deinit(&core->unkept);
+    hf_buf_init(&core->unkept, core->mem);
+}
+
+/* An entry that were stored without the one it stands on could not be read again. */
+static hf_err keep_unkept(hf_core *core, uint64_t now_ms) {
+    if (!core->unkept_db) return HF_OK;
+    hf_core_db *d = hf_core_db_at(core, core->unkept_db);
+    if (!d) return forget_unkept(core), HF_OK;
+    hf_entry entry;
+    hf_err err = hf_entry_read(hf_buf_bytes(&core->unkept), &core->scratch, &entry, NULL);
+    if (!err) err = hf_core_take_entry(core, now_ms, d->number, &entry, core->unkept_index);
+    uint8_t cid[HF_CID_LEN];
+    hf_cid_of(hf_buf_bytes(&core->unkept), cid);
+    if (hf_map_get(&core->in_flight, HF_BYTES(cid, sizeof cid))) forget_unkept(core); /* on its way, whatever became of it otherwise */
+    return err;
+}
+
 hf_err hf_core_append(hf_core *core, uint64_t now_ms, hf_core_db *d, hf_bytes payload_cbor, uint32_t *ret_index) {
     hf_value payload;
     hf_fault fault;
     hf_err err = hf_cbor_decode(&core->scratch, payload_cbor, &payload, &fault);
+    if (!err) err = keep_unkept(core, now_ms);
     if (err) return err;
     hf_buf block;
     hf_buf_init(&block, core->mem);
@@ -88,7 +109,12 @@ hf_err hf_core_append(hf_core *core, uint64_t now_ms, hf_core_db *d, hf_bytes pa
         uint8_t cid[HF_CID_LEN];
         hf_cid_from_digest(hf_log_item_at(d->log, *ret_index)->digest, cid);
         err = hf_core_store(core, d->number, cid, hf_buf_bytes(&block));
-        if (!err) err = apply(core, now_ms, d, *ret_index, &payload);
+        if (err) {
+            core->unkept = block;
+            core->unkept_db = d->number;
+            core->unkept_index = *ret_index;
+            hf_buf_init(&block, core->mem);
+        } else err = apply(core, now_ms, d, *ret_index, &payload);
         d->n_unconfirmed++;
     }
     hf_buf_deinit(&block);

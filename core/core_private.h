@@ -87,6 +87,9 @@ struct hf_core {
     hf_core_relay *relay;        /* NULL: not config.relayed */
     hf_core_record *first, **last, *unsent; /* oldest first; unsent: first that STORE has not shown */
     hf_map in_flight;            /* cid -> record */
+    /* An entry of ours that is in its log, and found no memory on its way to the store: none of ours stands on it before it is on its way. */
+    hf_buf unkept;
+    uint32_t unkept_db, unkept_index; /* unkept_db 0: there is none */
     uint64_t seq, seq_stored;
     hf_core_conn *conns;
     size_t n_conns, conns_cap;
