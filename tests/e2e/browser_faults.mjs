@@ -2,4 +2,4 @@
 import { run } from './kit.mjs'
 
 await import(`./browser_faults_${process.argv[2]}.mjs`)
-await run(3)
+await run(3, { tries: 2 })

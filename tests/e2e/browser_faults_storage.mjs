@@ -95,6 +95,7 @@ test('the database is taken away while the replica is opened, and in a commit: t
   }), 20_000)
   proxy.how = 502
   proxy.cut()
+  await page.goto(proxy.origin)
   await inMode(page, 'local')
   await insist(page, 'two')
   await insist(page, 'three')

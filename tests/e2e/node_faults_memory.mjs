@@ -100,7 +100,12 @@ test('what was acknowledged is there exactly once, here and at the other', async
   node.faults.reset()
   await node.start(['--join', other.multiaddr])
   for (const [who, its] of [['the node', node], ['the other', other]]) {
-    await until(`${who} has all`, async () => { const texts = new Set(await its.texts()); return acked.every(text => texts.has(text)) }, 20_000, 200)
+    let missing
+    await until(`${who} has all`, async () => {
+      const texts = new Set(await its.texts())
+      missing = acked.filter(text => !texts.has(text))
+      return !missing.length
+    }, 20_000, 200).catch(error => { throw new Error(`${error.message}: not there are ${missing}: ${its.log.slice(-900)}`) })
     const texts = await its.texts()
     equal(texts.length, new Set(texts).size, `${who}: something is there twice`)
   }
