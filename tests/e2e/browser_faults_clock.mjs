@@ -56,6 +56,7 @@ test('an hour ahead, an hour behind, and right: all merge, whoever writes last w
     page.proxy.how = 502
     page.proxy.cut()
   }
+  for (const page of all) await page.waitForFunction(() => document.documentElement.dataset.mode !== 'server')
   await chain('without')
   await node.start()
   for (const page of [ahead, behind]) page.proxy.how = 'pass'
